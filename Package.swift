@@ -1,0 +1,91 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The house: executables -> Packager / EdgeRuntime -> BundleFormat / BundleManifest -> one concern each -> C.
+// Tests/ArchitectureTests holds the list of allowed edges and refuses any other; ARCHITECTURE.md draws the map.
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A C library from Debian: a module map and a shim header, nothing else.
+func library(_ name: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+}
+
+func executable(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "edge",
+    products: [
+        .executable(name: "edgepack", targets: ["edgepack"]),
+        .executable(name: "edgeruntime", targets: ["edgeruntime"]),
+    ],
+    targets: [
+        // C libraries
+        library("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
+        library("CNettle", pkgConfig: "nettle", apt: "nettle-dev"),
+        library("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        library("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+        library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
+
+        // C of our own: what Swift can't express (fork and exec, variadics, closed enums, the ABI of a library found at run time)
+        .target(name: "CHTTPServer", dependencies: ["CMicroHTTPD"]),
+        .target(name: "CONNXRuntime"),
+        .target(name: "CProcess"),
+        .target(name: "CScriptWorker", exclude: ["worker.py"]),
+
+        // One concern each
+        module("Diagnostics"),
+        module("JSON", ["Diagnostics"]),
+        module("YAML", ["CYAML", "Diagnostics"]),
+        module("FileSystem", ["Diagnostics"]),
+        module("Digest", ["CNettle"]),
+        module("Crypto", ["COpenSSL", "Diagnostics", "FileSystem"]),
+        module("Zstd", ["CZstd", "Diagnostics"]),
+        module("Processes", ["CProcess", "Diagnostics"]),
+        module("HTTPServer", ["CHTTPServer", "Diagnostics"]),
+        module("CommandLine", ["Diagnostics"]),
+        module("ONNXRuntime", ["CONNXRuntime", "Diagnostics"]),
+
+        // The bundle
+        module("BundleManifest", ["Diagnostics", "Digest", "FileSystem", "JSON"]),
+        module("BundleFormat", ["BundleManifest", "Crypto", "Diagnostics", "Digest", "FileSystem", "JSON", "Zstd"]),
+
+        // The parts
+        module("Packager", ["BundleFormat", "BundleManifest", "Crypto", "Diagnostics", "Digest", "FileSystem", "JSON", "Processes", "YAML"]),
+        module("EdgeRuntime", ["BundleManifest", "CScriptWorker", "Diagnostics", "Digest", "FileSystem", "HTTPServer", "JSON", "ONNXRuntime", "Processes"]),
+
+        // Executables
+        executable("edgepack", ["CommandLine", "Diagnostics", "Packager", "BundleFormat", "BundleManifest", "JSON"]),
+        executable("edgeruntime", ["CommandLine", "Diagnostics", "EdgeRuntime", "JSON"]),
+
+        // Tests
+        tests("ArchitectureTests", []),
+        tests("BundleFormatTests", ["BundleFormat", "BundleManifest", "Crypto", "Digest", "FileSystem", "JSON", "Zstd"]),
+        tests("CommandLineTests", ["CommandLine", "Diagnostics"]),
+        tests("CryptoTests", ["Crypto", "Digest", "FileSystem"]),
+        tests("EdgeRuntimeTests", ["EdgeRuntime", "BundleManifest", "Diagnostics", "FileSystem", "HTTPServer", "JSON", "ONNXRuntime", "Processes"]),
+        tests("EndToEndTests", ["FileSystem", "JSON", "Processes"]),
+        tests("FileSystemTests", ["FileSystem", "Digest", "Diagnostics"]),
+        tests("HTTPServerTests", ["HTTPServer", "Diagnostics"]),
+        tests("JSONTests", ["JSON"]),
+        tests("PackagerTests", ["Packager", "BundleFormat", "BundleManifest", "Diagnostics", "FileSystem", "JSON"]),
+        tests("ProcessesTests", ["Processes"]),
+        tests("YAMLTests", ["YAML", "Diagnostics"]),
+    ],
+    cLanguageStandard: .gnu2x
+)

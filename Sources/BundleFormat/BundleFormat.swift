@@ -1,0 +1,1 @@
+// BundleFormat: in the making.

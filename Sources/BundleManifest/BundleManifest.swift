@@ -1,0 +1,1 @@
+// BundleManifest: in the making.

@@ -1,0 +1,1 @@
+# The worker that runs score.py; embedded into the runtime at build time.

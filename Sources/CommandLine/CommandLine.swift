@@ -1,0 +1,1 @@
+// CommandLine: in the making.

@@ -1,0 +1,1 @@
+// Crypto: in the making.

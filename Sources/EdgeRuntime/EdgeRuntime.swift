@@ -1,0 +1,1 @@
+// EdgeRuntime: in the making.

@@ -1,0 +1,1 @@
+// FileSystem: in the making.

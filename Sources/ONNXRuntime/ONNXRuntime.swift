@@ -1,0 +1,1 @@
+// ONNXRuntime: in the making.

@@ -1,0 +1,1 @@
+// Packager: in the making.

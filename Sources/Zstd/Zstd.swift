@@ -1,0 +1,1 @@
+// Zstd: in the making.
