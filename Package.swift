@@ -66,8 +66,20 @@ let package = Package(
         module("BundleFormat", ["BundleManifest", "Crypto", "Diagnostics", "Digest", "FileSystem", "JSON", "Zstd"]),
 
         // The parts
-        module("Packager", ["BundleFormat", "BundleManifest", "Crypto", "Diagnostics", "Digest", "FileSystem", "JSON", "Processes", "YAML"]),
-        module("EdgeRuntime", ["BundleManifest", "CScriptWorker", "Diagnostics", "Digest", "FileSystem", "HTTPServer", "JSON", "ONNXRuntime", "Processes"]),
+        module(
+            "Packager",
+            [
+                "BundleFormat", "BundleManifest", "Crypto", "Diagnostics", "Digest", "FileSystem", "JSON", "Processes",
+                "YAML",
+            ]
+        ),
+        module(
+            "EdgeRuntime",
+            [
+                "BundleManifest", "CScriptWorker", "Diagnostics", "Digest", "FileSystem", "HTTPServer", "JSON",
+                "ONNXRuntime", "Processes",
+            ]
+        ),
 
         // Executables
         executable("edgepack", ["CommandLine", "Diagnostics", "Packager", "BundleFormat", "BundleManifest", "JSON"]),
@@ -75,10 +87,19 @@ let package = Package(
 
         // Tests
         tests("ArchitectureTests", []),
-        tests("BundleFormatTests", ["BundleFormat", "BundleManifest", "Crypto", "Digest", "FileSystem", "JSON", "Zstd"]),
+        tests(
+            "BundleFormatTests",
+            ["BundleFormat", "BundleManifest", "Crypto", "Digest", "FileSystem", "JSON", "Zstd"]
+        ),
         tests("CommandLineTests", ["CommandLine", "Diagnostics"]),
         tests("CryptoTests", ["Crypto", "Digest", "FileSystem"]),
-        tests("EdgeRuntimeTests", ["EdgeRuntime", "BundleManifest", "Diagnostics", "FileSystem", "HTTPServer", "JSON", "ONNXRuntime", "Processes"]),
+        tests(
+            "EdgeRuntimeTests",
+            [
+                "EdgeRuntime", "BundleManifest", "Diagnostics", "FileSystem", "HTTPServer", "JSON", "ONNXRuntime",
+                "Processes",
+            ]
+        ),
         tests("EndToEndTests", ["FileSystem", "JSON", "Processes"]),
         tests("FileSystemTests", ["FileSystem", "Digest", "Diagnostics"]),
         tests("HTTPServerTests", ["HTTPServer", "Diagnostics"]),
