@@ -105,7 +105,7 @@ let package = Package(
         tests("HTTPServerTests", ["HTTPServer", "Diagnostics"]),
         tests("JSONTests", ["JSON"]),
         tests("PackagerTests", ["Packager", "BundleFormat", "BundleManifest", "Diagnostics", "FileSystem", "JSON"]),
-        tests("ProcessesTests", ["Processes"]),
+        tests("ProcessesTests", ["Processes", "Diagnostics"]),
         tests("YAMLTests", ["YAML", "Diagnostics"]),
     ],
     cLanguageStandard: .gnu2x
