@@ -24,8 +24,8 @@ func executable(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
 }
 
 let package = Package(
@@ -100,7 +100,7 @@ let package = Package(
                 "Processes",
             ]
         ),
-        tests("EndToEndTests", ["FileSystem", "JSON", "Processes"]),
+        tests("EndToEndTests", ["FileSystem", "JSON", "Processes"], exclude: ["judges"]),
         tests("FileSystemTests", ["FileSystem", "Digest", "Diagnostics"]),
         tests("HTTPServerTests", ["HTTPServer", "Diagnostics"]),
         tests("JSONTests", ["JSON"]),

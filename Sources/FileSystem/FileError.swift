@@ -1,0 +1,94 @@
+package import Diagnostics
+internal import Glibc
+
+/// A call on a file or folder that failed, or a file that isn't what its reader may take.
+package enum FileError: ExplainedError, Equatable {
+    /// The system refused: `operation` in words ("write", "open"), and its errno.
+    case failed(operation: String, path: String, code: Int32)
+    /// The file has more bytes than its reader accepts.
+    case tooLarge(path: String, bytes: Int, limit: Int)
+    /// The file is of another kind than its place allows.
+    case wrongKind(path: String, expected: String, found: FileKind)
+    /// A file ended before the bytes it should hold, or changed while it was read.
+    case changed(path: String)
+    /// A folder holds more files, or deeper folders, than its reader accepts.
+    case treeTooLarge(path: String, limit: String)
+
+    package var message: String {
+        switch self {
+        case .failed(let operation, let path, let code):
+            "can't \(operation) \(path): \(String(cString: strerror(code)).lowercasedFirst)"
+        case .tooLarge(let path, let bytes, let limit): "\(path) has \(bytes) bytes, more than the limit of \(limit)"
+        case .wrongKind(let path, let expected, let found): "\(path) is \(found.words), expected \(expected)"
+        case .changed(let path): "\(path) changed while it was read"
+        case .treeTooLarge(let path, let limit): "\(path) holds more than \(limit)"
+        }
+    }
+
+    package var hint: String? {
+        guard case .failed(_, let path, let code) = self else { return nil }
+        switch code {
+        case ENOSPC, EDQUOT: return "free some space, or write to another disk; nothing was left at \(path)"
+        case EROFS: return "the file system is mounted read-only"
+        default: return nil
+        }
+    }
+
+    package var exitCode: ExitCode {
+        switch self {
+        case .failed(_, _, let code):
+            switch code {
+            case ENOENT, ENOTDIR: .noInput
+            case EACCES, EPERM: .noPermission
+            default: .ioError
+            }
+        case .tooLarge, .treeTooLarge: .dataError
+        case .wrongKind: .noInput
+        case .changed: .ioError
+        }
+    }
+}
+
+extension String {
+    fileprivate var lowercasedFirst: String { prefix(1).lowercased() + dropFirst() }
+}
+
+/// What stands at a path.
+package enum FileKind: Equatable, Sendable {
+    case regular, directory, symbolicLink, other
+
+    package var words: String {
+        switch self {
+        case .regular: "a file"
+        case .directory: "a folder"
+        case .symbolicLink: "a symbolic link"
+        case .other: "neither a file nor a folder"
+        }
+    }
+
+    init(mode: mode_t) {
+        switch mode & S_IFMT {
+        case S_IFREG: self = .regular
+        case S_IFDIR: self = .directory
+        case S_IFLNK: self = .symbolicLink
+        default: self = .other
+        }
+    }
+}
+
+/// The result of a system call that answers -1 on failure, with EINTR tried again.
+@inline(__always)
+func system(_ operation: String, _ path: String, _ call: () -> Int) throws(FileError) -> Int {
+    while true {
+        let result = call()
+        if result != -1 { return result }
+        let code = errno
+        if code != EINTR { throw .failed(operation: operation, path: path, code: code) }
+    }
+}
+
+/// The same for calls that answer Int32.
+@inline(__always) @discardableResult
+func system(_ operation: String, _ path: String, _ call: () -> Int32) throws(FileError) -> Int32 {
+    Int32(truncatingIfNeeded: try system(operation, path) { Int(call()) })
+}
