@@ -1,1 +1,0 @@
-// BundleManifest: in the making.
