@@ -89,10 +89,10 @@ let package = Package(
         tests("ArchitectureTests", []),
         tests(
             "BundleFormatTests",
-            ["BundleFormat", "BundleManifest", "Crypto", "Digest", "FileSystem", "JSON", "Zstd"]
+            ["BundleFormat", "BundleManifest", "Crypto", "Diagnostics", "Digest", "FileSystem", "JSON", "Zstd"]
         ),
         tests("CommandLineTests", ["CommandLine", "Diagnostics"]),
-        tests("CryptoTests", ["Crypto", "Digest", "FileSystem"]),
+        tests("CryptoTests", ["Crypto", "Diagnostics", "Digest", "FileSystem"], exclude: ["Fixtures"]),
         tests(
             "EdgeRuntimeTests",
             [

@@ -1,1 +1,0 @@
-// Crypto: in the making.

@@ -1,0 +1,94 @@
+package import Diagnostics
+
+/// What goes wrong with keys, signatures and certificates.
+///
+/// `source` is what the user would call the input: a path, or a field such as `certificates[1]`. Key material never
+/// enters a message.
+package enum CryptoError: ExplainedError, Equatable {
+    /// The input is longer than what is read of its kind.
+    case tooLarge(source: String, bytes: Int, limitBytes: Int)
+    /// The input holds no PEM block, or one whose text is damaged.
+    case notPEM(source: String, reason: String)
+    /// A private key was given where a public one is expected.
+    case privateInsteadOfPublicKey(source: String)
+    /// Another kind of PEM block was found than what is needed.
+    case unexpectedBlock(source: String, expected: String, found: String)
+    /// More than one key in a file that may hold one.
+    case severalKeys(source: String)
+    /// The private key is protected by a passphrase.
+    case encryptedKey(source: String)
+    /// The bytes inside the PEM block or the DER are no such object.
+    case malformed(source: String, expected: String, reason: String)
+    /// A key of a kind, curve or size that can't be used here.
+    case unsupportedKey(source: String, found: String, supported: String)
+    /// The certificate does not lead to one of the trusted roots at the time in question.
+    case untrustedCertificate(subject: String, reason: String)
+    /// The certificate is not made out for signing.
+    case unsuitableCertificate(subject: String, reason: String)
+    /// A key file is in the way; key files are never overwritten.
+    case keyFileExists(path: String)
+    /// libcrypto refused an operation that does not depend on the input.
+    case libraryFailure(operation: String, reason: String)
+
+    package var message: String {
+        switch self {
+        case .tooLarge(let source, let bytes, let limitBytes):
+            "\(source) has \(bytes) bytes, more than the \(limitBytes) that are read"
+        case .notPEM(let source, let reason):
+            "\(source) is not PEM text: \(reason)"
+        case .privateInsteadOfPublicKey(let source):
+            "\(source) is a private key where a public key is expected"
+        case .unexpectedBlock(let source, let expected, let found):
+            "\(source) holds \(found) where \(expected) is expected"
+        case .severalKeys(let source):
+            "\(source) holds more than one PEM block, so it is not clear which key is meant"
+        case .encryptedKey(let source):
+            "\(source) is a private key protected by a passphrase, which is not supported"
+        case .malformed(let source, let expected, let reason):
+            "\(source) is not a valid \(expected): \(reason)"
+        case .unsupportedKey(let source, let found, let supported):
+            "\(source) is \(found), not \(supported)"
+        case .untrustedCertificate(let subject, let reason):
+            "certificate of \(subject) is not trusted: \(reason)"
+        case .unsuitableCertificate(let subject, let reason):
+            "certificate of \(subject) may not sign: \(reason)"
+        case .keyFileExists(let path):
+            "\(path) exists and is not overwritten"
+        case .libraryFailure(let operation, let reason):
+            "libcrypto could not \(operation): \(reason)"
+        }
+    }
+
+    package var hint: String? {
+        switch self {
+        case .privateInsteadOfPublicKey:
+            "give the .pub file beside it, or make one: openssl pkey -in KEY.pem -pubout -out KEY.pub; "
+                + "keep the private key off machines that only verify"
+        case .notPEM, .malformed:
+            "a key file starts with -----BEGIN; edgepack key generate --out KEY.pem makes a new pair"
+        case .encryptedKey:
+            "decrypt it into a file that only you can read: (umask 077; openssl pkey -in KEY.pem -out PLAIN.pem)"
+        case .severalKeys:
+            "keep each key in a file of its own"
+        case .unsupportedKey:
+            "edgepack key generate --out KEY.pem makes an ECDSA P-256 key"
+        case .untrustedCertificate:
+            "give the root certificate that the signer's chain ends in, and check the time of verification"
+        case .keyFileExists:
+            "choose another name, or move the old key away if it is really no longer needed"
+        case .tooLarge, .unexpectedBlock, .unsuitableCertificate, .libraryFailure:
+            nil
+        }
+    }
+
+    package var exitCode: ExitCode {
+        switch self {
+        case .tooLarge, .notPEM, .privateInsteadOfPublicKey, .unexpectedBlock, .severalKeys, .encryptedKey, .malformed,
+            .unsupportedKey:
+            .dataError
+        case .untrustedCertificate, .unsuitableCertificate: .signatureInvalid
+        case .keyFileExists: .ioError
+        case .libraryFailure: .software
+        }
+    }
+}

@@ -1,0 +1,83 @@
+internal import FileSystem
+internal import Glibc
+
+/// Keys in files: `KEY.pem`, for its owner only, and `KEY.pub` beside it.
+package enum KeyFile {
+    /// A private key as it was found in its file.
+    package struct Loaded: Sendable {
+        /// The key.
+        package let key: PrivateKey
+        /// The file's mode lets its group or everybody read it; whoever loads it should be warned.
+        package let isReadableByOthers: Bool
+    }
+
+    /// Where the public half of the key at `path` belongs: `.pub` in place of `.pem`, else behind it.
+    package static func publicPath(for path: String) -> String {
+        (path.hasSuffix(".pem") ? String(path.dropLast(4)) : path) + ".pub"
+    }
+
+    /// Writes the key to `path` with mode 0600, and its public half beside it. Returns the public half's path.
+    ///
+    /// Nothing is overwritten: where either file is there, this throws `CryptoError.keyFileExists`. After any error
+    /// neither file of ours is left; after success both are on the disk.
+    package static func write(_ key: PrivateKey, to path: String) throws -> String {
+        let publicPath = publicPath(for: path)
+        let privateText = try key.pemBytes()
+        let publicText = try key.publicKey.pemBytes
+        try create(path, mode: 0o600, content: privateText)
+        do {
+            try create(publicPath, mode: 0o644, content: publicText)
+            try FileSystem.synchronizeDirectory(FileSystem.parent(of: path))
+        } catch {
+            try? FileSystem.removeFile(path)
+            if !isKeyFileExists(error) { try? FileSystem.removeFile(publicPath) }
+            throw error
+        }
+        return publicPath
+    }
+
+    /// Reads a private key from a file of at most 64 KiB.
+    package static func readPrivate(_ path: String) throws -> Loaded {
+        let text = try FileSystem.read(path, limit: PEMBlock.limitBytes)
+        let permissions = try FileSystem.statusFollowingLinks(of: path)?.permissions ?? 0
+        return Loaded(
+            key: try PrivateKey(pem: text, source: path),
+            isReadableByOthers: permissions & (S_IRGRP | S_IROTH) != 0
+        )
+    }
+
+    /// Reads a public key from a file of at most 64 KiB.
+    package static func readPublic(_ path: String) throws -> PublicKey {
+        try PublicKey(pem: try FileSystem.read(path, limit: PEMBlock.limitBytes), source: path)
+    }
+
+    /// Reads trusted root certificates from a PEM file of at most 64 KiB.
+    package static func readCertificates(_ path: String) throws -> [Certificate] {
+        try Certificate.parse(pem: try FileSystem.read(path, limit: PEMBlock.limitBytes), source: path)
+    }
+
+    private static func isKeyFileExists(_ error: any Error) -> Bool {
+        if case CryptoError.keyFileExists = error { true } else { false }
+    }
+
+    /// Makes a file that was not there; the mode holds whatever the umask. Removes it again where it can't be filled.
+    private static func create(_ path: String, mode: mode_t, content: [UInt8]) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        guard descriptor >= 0 else {
+            let code = errno
+            if code == EEXIST { throw CryptoError.keyFileExists(path: path) }
+            throw FileError.failed(operation: "create", path: path, code: code)
+        }
+        let file = File(descriptor: descriptor, path: path)
+        do {
+            guard fchmod(descriptor, mode) == 0 else {
+                throw FileError.failed(operation: "set the mode of", path: path, code: errno)
+            }
+            try file.write(content)
+            try file.synchronize()
+        } catch {
+            try? FileSystem.removeFile(path)
+            throw error
+        }
+    }
+}
