@@ -98,7 +98,8 @@ let package = Package(
             [
                 "EdgeRuntime", "BundleManifest", "Diagnostics", "FileSystem", "HTTPServer", "JSON", "ONNXRuntime",
                 "Processes",
-            ]
+            ],
+            exclude: ["Fixtures"]
         ),
         tests("EndToEndTests", ["FileSystem", "JSON", "Processes"], exclude: ["judges"]),
         tests("FileSystemTests", ["FileSystem", "Digest", "Diagnostics"]),

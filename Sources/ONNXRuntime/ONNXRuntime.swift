@@ -1,1 +1,0 @@
-// ONNXRuntime: in the making.
