@@ -91,7 +91,7 @@ let package = Package(
             "BundleFormatTests",
             ["BundleFormat", "BundleManifest", "Crypto", "Diagnostics", "Digest", "FileSystem", "JSON", "Zstd"]
         ),
-        tests("CommandLineTests", ["CommandLine", "Diagnostics"]),
+        tests("CommandLineTests", ["CommandLine", "Diagnostics"], exclude: ["Golden"]),
         tests("CryptoTests", ["Crypto", "Diagnostics", "Digest", "FileSystem"], exclude: ["Fixtures"]),
         tests(
             "EdgeRuntimeTests",

@@ -1,1 +1,0 @@
-// CommandLine: in the making.

@@ -1,0 +1,28 @@
+# fish completion for kiln, made from its own definitions
+complete -c kiln -f
+complete -c kiln -n __fish_use_subcommand -a build -d 'bake a loaf from a recipe folder'
+complete -c kiln -n __fish_use_subcommand -a signature -d 'work with signatures'
+complete -c kiln -n __fish_use_subcommand -a explode -d 'fail with an explanation'
+complete -c kiln -n __fish_use_subcommand -a break -d 'fail without one'
+complete -c kiln -n __fish_use_subcommand -a help -d 'print the help of a command'
+complete -c kiln -n __fish_use_subcommand -a completions -d 'print a completion script for a shell'
+complete -c kiln -n __fish_use_subcommand -a manual -d 'print the manual of all commands as a man page'
+complete -c kiln -s q -l quiet -d 'print data and errors only'
+complete -c kiln -l color -r -a 'auto always never' -d 'colour what is printed'
+complete -c kiln -n '__fish_seen_subcommand_from build' -s o -l out -r -a '(__fish_complete_directories)' -d 'where the loaf is put'
+complete -c kiln -n '__fish_seen_subcommand_from build' -s d -l device -r -d 'bake for this oven'
+complete -c kiln -n '__fish_seen_subcommand_from build' -l heat -r -d 'heat'
+complete -c kiln -n '__fish_seen_subcommand_from build' -l limit -r -d 'largest loaf'
+complete -c kiln -n '__fish_seen_subcommand_from build' -l wait -r -d 'how long to bake'
+complete -c kiln -n '__fish_seen_subcommand_from build' -l level -r -a 'fast small' -d 'what matters more'
+complete -c kiln -n '__fish_seen_subcommand_from build' -l share -r -d 'how much of it'
+complete -c kiln -n '__fish_seen_subcommand_from build' -s j -l json -d 'print JSON'
+complete -c kiln -n '__fish_seen_subcommand_from build' -s f -l force -d 'overwrite what is there'
+complete -c kiln -n '__fish_seen_subcommand_from build' -F
+complete -c kiln -n '__fish_seen_subcommand_from signature; and not __fish_seen_subcommand_from add say' -a add -d 'sign loaves'
+complete -c kiln -n '__fish_seen_subcommand_from signature; and not __fish_seen_subcommand_from add say' -a say -d 'say something'
+complete -c kiln -n '__fish_seen_subcommand_from signature; and __fish_seen_subcommand_from add' -s k -l key -r -F -d 'the key'
+complete -c kiln -n '__fish_seen_subcommand_from signature; and __fish_seen_subcommand_from add' -F
+complete -c kiln -n '__fish_seen_subcommand_from completions' -a 'bash zsh fish'
+complete -c kiln -n '__fish_seen_subcommand_from manual' -l markdown -d 'print Markdown in place of a man page'
+complete -c kiln -s h -l help -d 'print help'
