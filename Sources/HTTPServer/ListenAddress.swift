@@ -1,0 +1,19 @@
+/// Where a server listens.
+package enum ListenAddress: Equatable, Sendable, CustomStringConvertible {
+    /// An IPv4 or IPv6 address in digits, such as `127.0.0.1` or `::1`; names are not looked up. Port 0 takes any that is
+    /// free.
+    case tcp(host: String, port: UInt16)
+    /// A Unix socket at that path, of mode 0660. A socket file that nobody listens on any more is replaced.
+    case unix(path: String)
+    /// A socket that already listens, handed over by another process or by systemd. The server owns the descriptor.
+    case inherited(descriptor: Int32)
+
+    /// As it stands in messages: `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/x.sock`, `descriptor 3`.
+    package var description: String {
+        switch self {
+        case .tcp(let host, let port): host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unix(let path): "unix:\(path)"
+        case .inherited(let descriptor): "descriptor \(descriptor)"
+        }
+    }
+}
