@@ -1,4 +1,7 @@
-"""Score 8x8 images of handwritten digits: {"data": [[64 numbers], ...]} -> {"label": [...], "probabilities": [[...]]}."""
+"""Score 8x8 images of handwritten digits.
+
+{"data": [[64 numbers], ...]} is answered with {"label": [...], "probabilities": [[10 numbers], ...]}.
+"""
 
 import json
 import os
