@@ -89,7 +89,8 @@ let package = Package(
         tests("ArchitectureTests", []),
         tests(
             "BundleFormatTests",
-            ["BundleFormat", "BundleManifest", "Crypto", "Diagnostics", "Digest", "FileSystem", "JSON", "Zstd"]
+            ["BundleFormat", "BundleManifest", "Crypto", "Diagnostics", "Digest", "FileSystem", "JSON", "Zstd"],
+            exclude: ["Fixtures"]
         ),
         tests("CommandLineTests", ["CommandLine", "Diagnostics"], exclude: ["Golden"]),
         tests("CryptoTests", ["Crypto", "Diagnostics", "Digest", "FileSystem"], exclude: ["Fixtures"]),
