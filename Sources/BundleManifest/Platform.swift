@@ -3,14 +3,15 @@ internal import JSON
 /// The least that a bundle needs of a machine: `linux-x86_64-glibc2.28-cp311`, or `…-nopy` where it runs no Python.
 package struct Platform: Hashable, Sendable, CustomStringConvertible {
     package enum Architecture: String, CaseIterable, Sendable {
-        case x86_64, aarch64
+        case amd64 = "x86_64"
+        case arm64 = "aarch64"
 
         /// The architecture that this program was built for.
         package static var current: Architecture {
             #if arch(arm64)
-                .aarch64
+                .arm64
             #else
-                .x86_64
+                .amd64
             #endif
         }
     }

@@ -8,7 +8,8 @@ private let nameless: Int32 = 0o20_000_000 | O_DIRECTORY
 /// It has no name before that (O_TMPFILE), so that a killed program leaves nothing behind; on a file system without
 /// such files it has a temporary one, removed unless committed.
 package struct AtomicFile: ~Copyable {
-    private let file: File
+    /// The file while it has no name of its own; readable as well.
+    package let file: File
     private let path: String
     private var temporaryPath: String?
 

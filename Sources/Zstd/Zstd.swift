@@ -7,14 +7,11 @@ package enum ZstdError: ExplainedError, Equatable {
     case failed(String)
     /// A frame decompresses to more than its reader allows.
     case tooLarge(limit: Int)
-    /// The input ended inside a frame.
-    case truncated
 
     package var message: String {
         switch self {
         case .failed(let reason): "zstd: \(reason)"
         case .tooLarge(let limit): "a zstd frame holds more than the \(limit) bytes it may"
-        case .truncated: "a zstd frame is cut off"
         }
     }
 
@@ -23,6 +20,17 @@ package enum ZstdError: ExplainedError, Equatable {
 
 /// The version of the libzstd in use, such as 1.5.4. Another version may make other bytes of the same content.
 package var zstdVersion: String { String(cString: ZSTD_versionString()) }
+
+/// The size of the frame at the start of `bytes`, skippable or not; nil where more bytes are needed to tell.
+package func zstdFrameSize(_ bytes: UnsafeRawBufferPointer) throws(ZstdError) -> Int? {
+    let size = ZSTD_findFrameCompressedSize(bytes.baseAddress, bytes.count)
+    if ZSTD_isError(size) != 0, ZSTD_getErrorCode(size) == ZSTD_error_srcSize_wrong { return nil }
+    try check(size)
+    return size
+}
+
+/// The most bytes that a frame of `size` bytes of content takes.
+package func zstdBound(_ size: Int) -> Int { ZSTD_compressBound(size) + 64 }
 
 /// Makes one zstd frame of each piece of data: content size in the header, no checksum (our digests do that).
 ///
@@ -57,47 +65,21 @@ package final class ZstdCompressor: @unchecked Sendable {
     }
 }
 
-/// Decompresses frames one after another from input that arrives in pieces, in constant memory.
+/// Decompresses whole frames into memory whose size the caller knows beforehand.
 ///
 /// Not to be shared between threads at once.
 package final class ZstdDecompressor {
     private let context: OpaquePointer
 
-    /// `windowLog`: the largest window (log2 bytes) a frame may ask for; our frames never need more than 2^21.
-    package init(windowLog: Int32 = 21) throws(ZstdError) {
+    package init() throws(ZstdError) {
         guard let context = ZSTD_createDCtx() else { throw .failed("out of memory") }
         self.context = context
-        try check(ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, windowLog))
     }
 
     deinit { ZSTD_freeDCtx(context) }
 
-    /// What one step did.
-    package struct Step {
-        /// Bytes taken from the input.
-        package let consumed: Int
-        /// Bytes written to the output.
-        package let produced: Int
-        /// True when a frame ended exactly here and was written out whole.
-        package let endedFrame: Bool
-    }
-
-    /// Takes what it can of `input` and writes what it can to `output`. Skippable frames pass without output.
-    package func step(
-        _ input: UnsafeRawBufferPointer,
-        into output: UnsafeMutableRawBufferPointer
-    ) throws(ZstdError) -> Step {
-        var source = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
-        var target = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
-        let left = ZSTD_decompressStream(context, &target, &source)
-        try check(left)
-        return Step(consumed: source.pos, produced: target.pos, endedFrame: left == 0)
-    }
-
-    /// Forgets a frame begun and not ended.
-    package func reset() { ZSTD_DCtx_reset(context, ZSTD_reset_session_only) }
-
-    /// Decompresses exactly one whole frame. Throws `tooLarge` rather than write more than `limit` bytes.
+    /// Decompresses exactly one whole frame and returns the size of its content. Throws `tooLarge` rather than write
+    /// more than `output` holds.
     package func decompress(
         frame: UnsafeRawBufferPointer,
         into output: UnsafeMutableRawBufferPointer
@@ -108,6 +90,21 @@ package final class ZstdDecompressor {
         }
         try check(written)
         return written
+    }
+
+    /// The content of one whole frame, of at most `limit` bytes.
+    package func decompress(frame: UnsafeRawBufferPointer, limit: Int) throws(ZstdError) -> [UInt8] {
+        // The header's claim only sizes the memory; a frame without one, or with a wrong one, is held to the limit.
+        let claimed = ZSTD_getFrameContentSize(frame.baseAddress, frame.count)
+        let capacity = claimed <= UInt64(limit) ? Int(claimed) : limit
+        var failure: ZstdError?
+        let content = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
+            do throws(ZstdError) {
+                count = try decompress(frame: frame, into: UnsafeMutableRawBufferPointer(buffer))
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return content
     }
 }
 

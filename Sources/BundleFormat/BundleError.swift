@@ -1,0 +1,53 @@
+package import BundleManifest
+package import Diagnostics
+package import JSON
+package import Zstd
+
+/// Why a file is not a bundle that can be used, or could not be made one.
+package enum BundleError: ExplainedError, Equatable {
+    /// The file ends before its parts do.
+    case truncated(path: String, at: Int)
+    /// The bytes at `offset` are not what the format asks for there.
+    case malformed(path: String, offset: Int, problem: String)
+    /// A digest differs: the file was changed or damaged after it was built.
+    case changed(path: String, part: String)
+    /// The manifest or a table of contents can't be read.
+    case manifest(path: String, ManifestError)
+    case table(path: String, JSONError)
+    case zstd(path: String, offset: Int, ZstdError)
+    /// An extracted tree is not the bundle it says.
+    case treeDiffers(path: String, [String])
+    /// A source file changed between two readings, or is over what a bundle can hold.
+    case source(path: String, problem: String)
+
+    package var message: String {
+        switch self {
+        case .truncated(let path, let offset): "\(path) is truncated: it ends at byte \(offset), inside the bundle"
+        case .malformed(let path, let offset, let problem): "\(path) is not a bundle: byte \(offset): \(problem)"
+        case .changed(let path, let part): "\(path) is damaged or was changed: \(part) is not what its digest says"
+        case .manifest(let path, let error): "\(path): \(error.message)"
+        case .table(let path, let error): "\(path): \(error.message)"
+        case .zstd(let path, let offset, let error): "\(path) is damaged at byte \(offset): \(error.message)"
+        case .treeDiffers(let path, let differences):
+            "\(path) is not the bundle its manifest names: " + differences.prefix(5).joined(separator: "; ")
+                + (differences.count > 5 ? "; and \(differences.count - 5) more" : "")
+        case .source(let path, let problem): "\(path) \(problem)"
+        }
+    }
+
+    package var hint: String? {
+        switch self {
+        case .truncated, .changed, .zstd: "copy or download it again, or build it anew"
+        case .manifest(_, let error): error.hint
+        case .treeDiffers: "extract the bundle again"
+        case .malformed, .table, .source: nil
+        }
+    }
+
+    package var exitCode: ExitCode {
+        switch self {
+        case .truncated, .malformed, .changed, .table, .zstd, .treeDiffers, .source: .dataError
+        case .manifest(_, let error): error.exitCode
+        }
+    }
+}

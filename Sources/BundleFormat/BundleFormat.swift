@@ -1,1 +1,0 @@
-// BundleFormat: in the making.

@@ -1,0 +1,197 @@
+package import BundleManifest
+package import Digest
+internal import FileSystem
+internal import JSON
+internal import Zstd
+
+/// What is told of a bundle while it is read, in the order of the archive.
+package protocol BundleVisitor: AnyObject {
+    /// The manifest and the tables are read and are what their digests say.
+    func begin(_ head: BundleHead) throws
+    func begin(_ file: TableOfContents.File, in component: ComponentName) throws
+    /// The next piece of the file's content; its digest is right.
+    func content(_ bytes: [UInt8]) throws
+    /// The file has ended and its digest is right.
+    func endFile() throws
+}
+
+/// The signed part of a bundle: the manifest and the tables of contents, with their bytes.
+package struct BundleHead: Sendable {
+    package struct Table: Sendable {
+        package let component: ComponentName
+        package let bytes: [UInt8]
+        package let contents: TableOfContents
+    }
+
+    package let manifest: Manifest
+    package let manifestBytes: [UInt8]
+    package let tables: [Table]
+
+    /// The bundle digest.
+    package var digest: SHA256Digest { SHA256.digest(manifestBytes) }
+
+    /// Bytes of all content files.
+    package var contentBytes: Int { tables.reduce(0) { $0 + $1.contents.totalBytes } }
+
+    /// Every file of the extracted tree with its digest: the manifest, the tables, the content.
+    package var treeDigests: [(path: String, digest: SHA256Digest)] {
+        var files = [(BundleLayout.manifestPath, digest)]
+        for table in tables {
+            files.append((BundleLayout.tablePath(table.component), SHA256.digest(table.bytes)))
+            for file in table.contents.files {
+                files.append((BundleLayout.path(of: file.path, in: table.component), file.digest))
+            }
+        }
+        return files
+    }
+}
+
+/// Reads a bundle file from front to back, once, and checks every byte of it.
+///
+/// The tar headers and the index are made again from the manifest, the tables and the frames' sizes, and compared: what
+/// plain tar extracts and what this reader accepts can't be two things. Memory stays at a few chunks.
+package struct BundleReader: Sendable {
+    /// Threads that decompress and hash.
+    package var threads: Int
+
+    package init(threads: Int) { self.threads = max(1, threads) }
+
+    /// What a whole reading found.
+    package struct Archive: Sendable {
+        package let head: BundleHead
+        /// Bytes up to the end of the index: the file as it was built.
+        package let builtSize: Int
+        package let appended: [AppendedFrame]
+    }
+
+    /// The manifest and tables only, from the front of the file.
+    package func readHead(_ path: String) throws -> BundleHead {
+        var scanner = FrameScanner(try File.open(path))
+        return try HeadReader().read(&scanner).head
+    }
+
+    /// Reads all of the file. Throws BundleError and FileError at the first byte that is not as it must be, having told
+    /// `visitor` nothing that is wrong.
+    @discardableResult
+    package func read(_ path: String, visitor: any BundleVisitor) throws -> Archive {
+        var scanner = FrameScanner(try File.open(path))
+        let (head, headSizes) = try HeadReader().read(&scanner)
+        try visitor.begin(head)
+        var components: [(ComponentName, [Int])] = []
+        let pool = OrderedPool<FrameJob, [UInt8]>(threads: threads) {
+            let decompressor = try ZstdDecompressor()
+            return { try $0.run(decompressor) }
+        }
+        defer { pool.close() }
+        for table in head.tables {
+            var unpacker = ComponentUnpacker(table, pool: pool, depth: threads + 1, archive: path)
+            try unpacker.run(&scanner, visitor: visitor)
+            components.append((table.component, unpacker.frameSizes))
+        }
+        return try readEnd(&scanner, head, headSizes, components)
+    }
+
+    private func readEnd(
+        _ scanner: inout FrameScanner,
+        _ head: BundleHead,
+        _ headSizes: [Int],
+        _ components: [(ComponentName, [Int])]
+    ) throws -> Archive {
+        guard let end = try scanner.next(limit: 4096) else { throw scanner.truncated }
+        let decompressor = try ZstdDecompressor()
+        let zeros = try? end.withUnsafeBytes { try decompressor.decompress(frame: $0, limit: TarHeader.end.count) }
+        guard zeros == TarHeader.end else { throw scanner.malformed("expected the end of the tar archive") }
+
+        let digest = scanner.takeDigest()
+        guard let indexFrame = try scanner.next(limit: AppendedFrame.sizeLimit) else { throw scanner.truncated }
+        let payload = Array(indexFrame.dropFirst(8))
+        guard let compressor = ArchiveIndex.compressor(inPayload: payload) else {
+            throw scanner.malformed("expected the index")
+        }
+        let index = ArchiveIndex(
+            head: headSizes,
+            components: components,
+            compressor: compressor,
+            archiveDigest: digest
+        )
+        guard indexFrame == SkippableFrame.bytes(magic: SkippableFrame.indexMagic, payload: index.payload()) else {
+            throw scanner.malformed("the index does not fit the bytes before it: one of the two was changed")
+        }
+        let builtSize = scanner.offset
+
+        var appended: [AppendedFrame] = []
+        while let frame = try scanner.next(limit: AppendedFrame.sizeLimit) {
+            guard let known = AppendedFrame(frame: frame), appended.count < AppendedFrame.countLimit else {
+                throw scanner.malformed("something other than an appended frame follows the bundle")
+            }
+            appended.append(known)
+        }
+        return Archive(head: head, builtSize: builtSize, appended: appended)
+    }
+}
+
+extension FrameScanner {
+    var truncated: BundleError { .truncated(path: path, at: offset) }
+}
+
+/// Reads the frames of MANIFEST.json and the tables of contents.
+private struct HeadReader {
+    func read(_ scanner: inout FrameScanner) throws -> (head: BundleHead, frameSizes: [Int]) {
+        var sizes: [Int] = []
+        let manifestBytes = try entry(BundleLayout.manifestPath, limit: Manifest.limits.bytes, &scanner, &sizes)
+        let manifest: Manifest
+        do {
+            manifest = try Manifest.parse(manifestBytes)
+        } catch {
+            throw BundleError.manifest(path: scanner.path, error)
+        }
+        var tables: [BundleHead.Table] = []
+        for name in ComponentName.allCases {
+            guard let component = manifest.components[name] else { continue }
+            let path = BundleLayout.tablePath(name)
+            let bytes = try entry(path, limit: TableOfContents.limits.bytes, &scanner, &sizes)
+            guard SHA256.digest(bytes) == component.tableDigest else {
+                throw BundleError.changed(path: scanner.path, part: path)
+            }
+            let contents: TableOfContents
+            do {
+                contents = try TableOfContents.parse(bytes, path: path)
+            } catch {
+                throw BundleError.table(path: scanner.path, error)
+            }
+            guard contents.totalBytes == component.bytes, contents.files.count == component.files else {
+                throw scanner.malformed("\(path) holds other sums than the manifest says")
+            }
+            tables.append(BundleHead.Table(component: name, bytes: bytes, contents: contents))
+        }
+        return (BundleHead(manifest: manifest, manifestBytes: manifestBytes, tables: tables), sizes)
+    }
+
+    /// The content of a tar entry that has a frame of its own.
+    private func entry(
+        _ name: String,
+        limit: Int,
+        _ scanner: inout FrameScanner,
+        _ sizes: inout [Int]
+    ) throws -> [UInt8] {
+        let most = limit + 2 * TarHeader.block
+        let offset = scanner.offset
+        guard let frame = try scanner.next(limit: zstdBound(most)) else { throw scanner.truncated }
+        let bytes: [UInt8]
+        do {
+            let decompressor = try ZstdDecompressor()
+            bytes = try frame.withUnsafeBytes { try decompressor.decompress(frame: $0, limit: most) }
+        } catch let error as ZstdError {
+            throw BundleError.zstd(path: scanner.path, offset: offset, error)
+        }
+        // The size is the header's own claim; making the header again from it proves all the rest.
+        let digits = bytes.dropFirst(124).prefix(11)
+        let size = Int(String(decoding: digits, as: UTF8.self), radix: 8) ?? -1
+        guard size >= 0, size <= limit, bytes.count == TarHeader.block + size + TarHeader.padding(after: size),
+            bytes.starts(with: TarHeader.bytes(path: name, isExecutable: false, size: size)),
+            bytes.dropFirst(TarHeader.block + size).allSatisfy({ $0 == 0 })
+        else { throw BundleError.malformed(path: scanner.path, offset: offset, problem: "expected \(name)") }
+        sizes.append(frame.count)
+        return Array(bytes.dropFirst(TarHeader.block).prefix(size))
+    }
+}
