@@ -42,6 +42,16 @@ package struct BundleTail: Sendable {
     package let builtSize: Int
     package let appended: [AppendedFrame]
 
+    /// What a whole reading found.
+    package init(_ archive: BundleReader.Archive) {
+        self.init(builtSize: archive.builtSize, appended: archive.appended)
+    }
+
+    private init(builtSize: Int, appended: [AppendedFrame]) {
+        self.builtSize = builtSize
+        self.appended = appended
+    }
+
     package static func read(_ path: String) throws -> BundleTail {
         let file = try File.open(path)
         var end = try file.status().size

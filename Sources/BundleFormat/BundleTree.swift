@@ -1,0 +1,95 @@
+internal import BundleManifest
+internal import Digest
+internal import FileSystem
+internal import JSON
+
+/// An extracted bundle on disk.
+package enum BundleTree {
+    /// More files than a bundle can list are no bundle.
+    private static let fileLimit = 1_100_000
+
+    /// Reads the tree's manifest and tables and compares every file with them: names, kinds, modes, bytes.
+    ///
+    /// - Parameter ignored: a file inside the folder that isn't part of it, such as a detached signature.
+    package static func verify(_ folder: String, ignoring ignored: String? = nil) throws -> BundleHead {
+        let head = try readHead(folder)
+        var expected: [String: TableOfContents.File?] = [BundleLayout.manifestPath: nil]
+        for table in head.tables {
+            expected[BundleLayout.tablePath(table.component)] = .some(nil)
+            for file in table.contents.files { expected[BundleLayout.path(of: file.path, in: table.component)] = file }
+        }
+        let ignoredPath = try ignored.flatMap {
+            try FileSystem.status(of: $0) == nil ? nil : try FileSystem.resolve($0)
+        }
+        let root = try FileSystem.resolve(folder)
+        var differences: [String] = []
+        for found in try FileSystem.files(below: root, limit: fileLimit) {
+            if let ignoredPath, ignoredPath == "\(root)/\(found.path)" { continue }
+            guard let entry = expected.removeValue(forKey: found.path) else {
+                differences.append("\(found.path) is not part of it")
+                continue
+            }
+            if let problem = try difference(of: found, from: entry, root: root) {
+                differences.append("\(found.path) \(problem)")
+            }
+        }
+        differences += expected.keys.sorted().map { "\($0) is missing" }
+        guard differences.isEmpty else { throw BundleError.treeDiffers(path: folder, differences) }
+        return head
+    }
+
+    /// The manifest and tables of an extracted tree, which are what their digests say; the files are not looked at.
+    package static func readHead(_ folder: String) throws -> BundleHead {
+        let manifestPath = "\(folder)/\(BundleLayout.manifestPath)"
+        let manifestBytes = try FileSystem.read(manifestPath, limit: Manifest.limits.bytes)
+        let manifest: Manifest
+        do {
+            manifest = try Manifest.parse(manifestBytes)
+        } catch {
+            throw BundleError.manifest(path: folder, error)
+        }
+        var tables: [BundleHead.Table] = []
+        for name in ComponentName.allCases {
+            guard let component = manifest.components[name] else { continue }
+            let path = BundleLayout.tablePath(name)
+            let bytes = try FileSystem.read("\(folder)/\(path)", limit: TableOfContents.limits.bytes)
+            guard SHA256.digest(bytes) == component.tableDigest else {
+                throw BundleError.changed(path: folder, part: path)
+            }
+            do throws(JSONError) {
+                let contents = try TableOfContents.parse(bytes, path: path)
+                tables.append(BundleHead.Table(component: name, bytes: bytes, contents: contents))
+            } catch {
+                throw BundleError.table(path: folder, error)
+            }
+        }
+        return BundleHead(manifest: manifest, manifestBytes: manifestBytes, tables: tables)
+    }
+
+    /// What is wrong with a file, or nil. `entry` is nil for the manifest and the tables, whose bytes are checked.
+    private static func difference(
+        of found: TreeFile,
+        from entry: TableOfContents.File?,
+        root: String
+    ) throws -> String? {
+        guard found.status.kind == .regular else { return "is \(found.status.kind.words)" }
+        let permissions = entry?.isExecutable == true ? 0o755 : 0o644
+        guard found.status.permissions == permissions else {
+            return "has mode \(String(found.status.permissions, radix: 8)), not \(String(permissions, radix: 8))"
+        }
+        guard let entry else { return nil }
+        guard found.status.size == entry.size else { return "has \(found.status.size) bytes, not \(entry.size)" }
+        return try digest(of: "\(root)/\(found.path)") == entry.digest ? nil : "was changed"
+    }
+
+    private static func digest(of path: String) throws -> SHA256Digest {
+        let file = try File.open(path)
+        var hash = SHA256()
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+        defer { buffer.deallocate() }
+        while case let count = try file.read(into: buffer), count > 0 {
+            hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        }
+        return hash.finalize()
+    }
+}
