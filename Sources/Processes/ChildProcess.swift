@@ -96,16 +96,21 @@ package final class ChildProcess: Sendable {
 
     /// Blocks until the child has ended or the time has passed, then returns nil.
     package func wait(upTo limit: Duration) throws(ProcessError) -> ExitStatus? {
+        hasEnded(within: limit) ? try wait() : nil
+    }
+
+    /// Blocks until the child has ended (true) or the time has passed (false). Like `hasEnded`, it does not reap.
+    package func hasEnded(within limit: Duration) -> Bool {
         let end = monotonicNow() + limit
-        while true {
-            if let status = try poll() { return status }
+        while !hasEnded {
             let left = end - monotonicNow()
-            guard left > .zero else { return nil }
+            guard left > .zero else { return false }
             var watched = pollfd(fd: exitDescriptor ?? -1, events: Int16(POLLIN), revents: 0)
             // Without a pidfd the child is asked for every 10 ms.
             let pause = exitDescriptor == nil ? min(left, .milliseconds(10)) : left
             _ = Glibc.poll(&watched, 1, pollMilliseconds(pause))
         }
+        return true
     }
 
     /// Sends a signal to the child's process group where it leads one, else to the child alone.

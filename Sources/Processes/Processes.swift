@@ -93,6 +93,15 @@ package enum Processes {
         return variables
     }
 
+    /// A pipe for a child's output, both ends close-on-exec and the caller's; the reading end does not block.
+    package static func outputPipe() throws(ProcessError) -> (readEnd: Int32, writeEnd: Int32) {
+        var ends: [Int32] = [-1, -1]
+        guard process_output_pipe(&ends) == 0 else {
+            throw .notStarted(program: "a program", step: .prepare, detail: "a pipe", errno: errno)
+        }
+        return (ends[0], ends[1])
+    }
+
     private static func isExecutable(_ path: String) -> Bool {
         var information = stat()
         return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFREG && access(path, X_OK) == 0
