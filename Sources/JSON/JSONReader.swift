@@ -163,6 +163,12 @@ package struct JSONReader {
         } while depth > outside
     }
 
+    /// Goes on at `offset`, behind a value that the caller has read and checked itself where the reader stood.
+    package mutating func advance(to offset: Int) {
+        precondition(offset >= self.offset && offset <= bytes.count, "not ahead of the reader")
+        self.offset = offset
+    }
+
     /// Refuses anything but white space after the document's value.
     package mutating func end() throws(JSONError) {
         while offset < bytes.count {

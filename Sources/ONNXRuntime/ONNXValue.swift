@@ -15,6 +15,11 @@ package struct ProbabilityMap: Equatable, Sendable {
     package struct Entry: Equatable, Sendable {
         package let key: Key
         package let probability: Float
+
+        package init(key: Key, probability: Float) {
+            self.key = key
+            self.probability = probability
+        }
     }
 
     package let entries: [Entry]

@@ -1,5 +1,8 @@
 /// Dense values of one datatype in row-major order; copies share the memory.
 package struct Tensor: Sendable {
+    /// The highest number of dimensions.
+    package static let rankLimit = 16
+
     package let elementType: ElementType
     /// Sizes of the dimensions, outermost first; empty for a scalar.
     package let shape: [Int]
