@@ -269,16 +269,6 @@ bool http_exchange_is_answered(const http_exchange *exchange) {
     return atomic_load_explicit(&exchange->answer_state, memory_order_acquire) != ANSWER_OPEN;
 }
 
-/// RFC 9110, 5.6.2: token.
-static bool is_token(const char *text, size_t length) {
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        if (!alphanumeric && (c == 0 || strchr("!#$%&'*+-.^_`|~", c) == NULL)) return false;
-    }
-    return length != 0;
-}
-
 bool http_exchange_add_header(http_exchange *exchange, const char *name, size_t name_length, const char *value,
                               size_t value_length) {
     if (!is_token(name, name_length)) return false;

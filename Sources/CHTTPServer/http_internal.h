@@ -110,6 +110,21 @@ struct http_server {
 
 int64_t now_ms(void);
 
+// Where a request ends (http_framing.c)
+
+/// What the headers say about the body, and whether they say it in one way only.
+struct framing {
+    int64_t length;       // close to INT64_MAX where it can't be counted; 0 where chunked
+    bool chunked;
+    bool asks_first;      // Expect: the client may wait for us before it sends the body
+    const char *refusal;  // NULL, or why the request must not be taken
+    unsigned lengths, codings, hosts;
+};
+
+struct framing framing_of(struct MHD_Connection *connection, const char *version);
+/// RFC 9110, 5.6.2: what a method or the name of a header may be.
+bool is_token(const char *text, size_t length);
+
 // Exchanges (http_exchange.c)
 
 struct http_exchange *exchange_create(void);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,34 +63,6 @@ static enum http_method method_of(const char *text) {
     }
 }
 
-/// What the headers say about the body.
-struct framing {
-    int64_t length;   // INT64_MAX where it is more than can be counted; 0 where chunked
-    bool chunked;
-    bool asks_first;  // Expect: the client may wait for us before it sends the body
-};
-
-static bool has_header(struct MHD_Connection *connection, const char *name, const char **value) {
-    *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
-    return *value != NULL;
-}
-
-static struct framing framing_of(struct MHD_Connection *connection) {
-    struct framing framing = {0};
-    const char *value;
-    framing.chunked = has_header(connection, MHD_HTTP_HEADER_TRANSFER_ENCODING, &value);
-    if (!framing.chunked && has_header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH, &value)) {
-        for (; *value >= '0' && *value <= '9'; value++) {
-            if (framing.length > (INT64_MAX - 9) / 10) framing.length = INT64_MAX / 10;  // stays there
-            framing.length = framing.length * 10 + (*value - '0');
-        }
-    }
-    if (framing.chunked || framing.length > 0) {
-        framing.asks_first = has_header(connection, MHD_HTTP_HEADER_EXPECT, &value);
-    }
-    return framing;
-}
-
 static enum MHD_Result queue_answer(struct http_server *server, struct MHD_Connection *connection,
                                     struct watched *watched, struct http_exchange *exchange, bool close) {
     bool draining = atomic_load_explicit(&server->draining, memory_order_relaxed);
@@ -106,7 +79,8 @@ static enum MHD_Result queue_answer(struct http_server *server, struct MHD_Conne
 static enum MHD_Result refuse(struct http_server *server, struct MHD_Connection *connection, struct watched *watched,
                               struct http_exchange *exchange, struct framing framing) {
     if (atomic_load_explicit(&exchange->answer_state, memory_order_acquire) != ANSWER_SENT) return MHD_NO;
-    if (!framing.chunked && !framing.asks_first && framing.length <= longest_discarded) {
+    bool clear = framing.refusal == NULL && !framing.chunked && !framing.asks_first;
+    if (clear && framing.length <= longest_discarded) {
         exchange->phase = PHASE_DISCARD;
         return MHD_YES;
     }
@@ -115,10 +89,18 @@ static enum MHD_Result refuse(struct http_server *server, struct MHD_Connection 
 }
 
 static enum MHD_Result take_head(struct http_server *server, struct MHD_Connection *connection,
-                                 struct watched *watched, struct http_exchange *exchange) {
+                                 struct watched *watched, struct http_exchange *exchange, const char *version) {
     exchange->counted = true;
     atomic_fetch_add_explicit(&server->active, 1, memory_order_relaxed);
-    struct framing framing = framing_of(connection);
+    struct framing framing = framing_of(connection, version);
+    if (framing.refusal != NULL) {
+        static const char type[] = "text/plain";
+        http_exchange_begin_answer(exchange, MHD_HTTP_BAD_REQUEST);
+        http_exchange_add_header(exchange, "Content-Type", 12, type, sizeof type - 1);
+        http_exchange_append_body(exchange, framing.refusal, strlen(framing.refusal));
+        http_exchange_send(exchange);
+        return refuse(server, connection, watched, exchange, framing);
+    }
     int64_t limit = server->callbacks.decide(server->callbacks.context, exchange);
     if (limit < 0) return refuse(server, connection, watched, exchange, framing);
     if (framing.length > limit) {
@@ -193,21 +175,27 @@ static enum MHD_Result take_end(struct http_server *server, struct MHD_Connectio
     return give_answer(server, connection, watched, exchange);
 }
 
+/// The path of a target in absolute form, which clients send to proxies and servers must take (RFC 9112, 3.2.2).
+static const char *path_of(const char *target) {
+    if (strncasecmp(target, "http://", 7) != 0) return target;
+    const char *path = strchr(target + 7, '/');
+    return path != NULL ? path : "/";
+}
+
 /// Called by the library with the head, then with each piece of the body, then at its end, then after each resume.
 static enum MHD_Result on_access(void *context, struct MHD_Connection *connection, const char *path,
                                  const char *method, const char *version, const char *bytes, size_t *length,
                                  void **request) {
-    (void)version;
     struct http_server *server = context;
     struct http_exchange *exchange = *request;
     struct watched *watched = watched_of(connection);
     if (exchange == NULL || watched == NULL) return MHD_NO;
     switch (exchange->phase) {
     case PHASE_HEAD:
-        exchange->path = path;
+        exchange->path = path_of(path);
         exchange->method_text = method;
         exchange->method = method_of(method);
-        return take_head(server, connection, watched, exchange);
+        return take_head(server, connection, watched, exchange, version);
     case PHASE_BODY:
     case PHASE_DISCARD:
         if (*length != 0) return take_body(server, watched, exchange, bytes, length);

@@ -172,9 +172,11 @@ import Testing
     }
 
     @Test func aClientThatSendsAllBeforeItReadsStillGetsItsRefusal() throws {
-        let server = try HTTPServer.start(limitBytes: 1000)
+        let server = try HTTPServer.start(limitBytes: 1000, configuration: .with(\.lingerTime, .seconds(20)))
         let client = try server.connect()
-        client.post("/", String(repeating: "x", count: 8 << 20))
+        let length = 8 << 20
+        let body = String(repeating: "x", count: length)
+        #expect(client.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: \(length)\r\n\r\n\(body)"))
         #expect(try client.response().status == 413)
     }
 
@@ -253,6 +255,29 @@ import Testing
         #expect(try other.response().status == 200)
         #expect(reached.take() == "/other")
         #expect(reached.count == 0)
+    }
+
+    @Test(
+        arguments: [
+            "Content-Length: 5\r\nContent-Length: 6", "Content-Length: 5\r\nTransfer-Encoding: chunked",
+            "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: identity", "Content-Length : 5", "Host: other",
+        ]
+    )
+    func aRequestThatAProxyMayReadOtherwiseIsRefused(headers: String) throws {
+        let server = try HTTPServer.start()
+        let client = try server.connect()
+        client.send("POST / HTTP/1.1\r\nHost: test\r\n\(headers)\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n")
+        #expect(try client.response().status == 400)
+        #expect(client.isClosedByServer())
+    }
+
+    @Test func takesATargetInAbsoluteForm() throws {
+        let server = try HTTPServer.start()
+        let client = try server.connect()
+        client.get("http://test/path?x=1")
+        #expect(try client.response().body == "GET /path ")
+        client.get("http://test")
+        #expect(try client.response().body == "GET / ")
     }
 
     @Test(arguments: ["GE", "GET / HTTP/1.1\r\nHos", "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\nhalf"])

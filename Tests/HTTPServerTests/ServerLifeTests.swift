@@ -142,6 +142,44 @@ import Testing
         #expect(throws: HTTPServerError.notListening(address: first.address)) { try first.quiesce() }
     }
 
+    @Test func noRequestIsLostWhileServersSucceedEachOther() throws {
+        var server = try HTTPServer.start()
+        let port = try #require(server.port)
+        let over = Mailbox<Bool>()
+        let answered = Mailbox<Int>()
+        let failed = Mailbox<String>()
+        let ended = Mailbox<Int>()
+        for number in 0..<4 {
+            onThread {
+                var client: RawClient?
+                var turn = 0
+                while over.count == 0 {
+                    turn += 1
+                    do {
+                        let connected = try client ?? RawClient(port: port)
+                        connected.post("/", "\(number)-\(turn)")
+                        let response = try connected.response()
+                        if response.body != "POST / \(number)-\(turn)" { failed.put(response.body) }
+                        client = response.headers["connection"]?.lowercased() == "close" ? nil : connected
+                        answered.put(turn)
+                    } catch { failed.put("\(number)-\(turn): \(error)") }
+                }
+                ended.put(number)
+            }
+        }
+        for _ in 0..<20 {
+            server.beginDraining()
+            let successor = try HTTPServer(.inherited(descriptor: try server.quiesce()), handler: TestHandler())
+            #expect(server.waitUntilIdle(deadline: .seconds(20)))
+            server.stop()
+            server = successor
+            _ = answered.take()
+        }
+        over.put(true)
+        for _ in 0..<4 { _ = ended.take() }
+        #expect(failed.count == 0, "\(failed.take() ?? "")")
+    }
+
     @Test func aDrainingServerClosesEachConnectionWithItsNextAnswer() throws {
         let server = try HTTPServer.start()
         let clients = try (0..<4).map { _ in try server.connect() }
