@@ -106,7 +106,11 @@ let package = Package(
         tests("FileSystemTests", ["FileSystem", "Digest", "Diagnostics"]),
         tests("HTTPServerTests", ["HTTPServer", "Diagnostics"]),
         tests("JSONTests", ["JSON"]),
-        tests("PackagerTests", ["Packager", "BundleFormat", "BundleManifest", "Diagnostics", "FileSystem", "JSON"]),
+        tests(
+            "PackagerTests",
+            ["Packager", "BundleFormat", "BundleManifest", "Diagnostics", "Digest", "FileSystem", "JSON"],
+            exclude: ["Fixtures"]
+        ),
         tests("ProcessesTests", ["Processes", "Diagnostics"]),
         tests("YAMLTests", ["YAML", "Diagnostics"]),
     ],
