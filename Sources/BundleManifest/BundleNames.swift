@@ -76,6 +76,13 @@ package struct BundlePath: Hashable, Sendable, Comparable, CustomStringConvertib
 
     package var description: String { text }
 
+    /// Byte by byte: to a file system `é` in one scalar and in two are two names, to String they are one.
+    package static func == (left: Self, right: Self) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+
+    package func hash(into hasher: inout Hasher) {
+        for byte in text.utf8 { hasher.combine(byte) }
+    }
+
     /// In the order of their bytes.
     package static func < (left: Self, right: Self) -> Bool {
         left.text.utf8.lexicographicallyPrecedes(right.text.utf8)

@@ -21,6 +21,8 @@ package enum OpenInferenceError: ExplainedError, Equatable {
     case wrongOutput(name: String, problem: String)
     /// The model gave an output that has no form in the protocol, or none in JSON.
     case unrepresentable(output: String, problem: String)
+    /// ONNX Runtime gave up on the request.
+    case modelFailed(problem: String)
 
     package var message: String {
         switch self {
@@ -34,13 +36,14 @@ package enum OpenInferenceError: ExplainedError, Equatable {
             "input \"\(name)\" must be \(expected), but \(given) was given"
         case .wrongOutput(let name, let problem): "output \"\(name)\" \(problem)"
         case .unrepresentable(let output, let problem): "output \"\(output)\" \(problem)"
+        case .modelFailed(let problem): problem
         }
     }
 
     /// The HTTP status to answer with: 400 where the request is at fault, 500 where the model's answer is.
     package var httpStatus: UInt16 {
         switch self {
-        case .unrepresentable: 500
+        case .unrepresentable, .modelFailed: 500
         default: 400
         }
     }

@@ -1,0 +1,68 @@
+internal import HTTPServer
+
+/// What a path asks for.
+enum Route: UInt64, CaseIterable, Sendable {
+    case root, score, metrics
+    case live, ready, serverMetadata, modelMetadata, modelReady, infer
+    /// A v2 path that names another model or version.
+    case unknownModel
+    case unknown
+
+    /// Which protocol's form an error takes: v2 answers `{"error": …}`, the Azure ML routes `{"message": …}`.
+    var errorMember: String {
+        switch self {
+        case .root, .score, .metrics, .unknown: "message"
+        default: "error"
+        }
+    }
+
+    /// The label on metrics.
+    var label: String {
+        switch self {
+        case .root: "root"
+        case .score: "score"
+        case .metrics: "metrics"
+        case .live, .ready, .modelReady: "health"
+        case .serverMetadata, .modelMetadata: "metadata"
+        case .infer: "infer"
+        case .unknownModel, .unknown: "unknown"
+        }
+    }
+
+    /// The methods it takes, for `Allow`.
+    var methods: String {
+        switch self {
+        case .infer: "POST"
+        case .score: "GET, HEAD, OPTIONS, POST"
+        default: "GET, HEAD"
+        }
+    }
+
+    func accepts(_ method: HTTPMethod) -> Bool {
+        switch self {
+        case .infer: method == .post
+        case .score: method == .post || method == .get || method == .options || method == .head
+        default: method == .get || method == .head
+        }
+    }
+}
+
+/// The paths of one served model, looked up as whole strings.
+struct RouteTable: Sendable {
+    private var routes: [String: Route] = [
+        "/": .root, "/score": .score, "/metrics": .metrics, "/v2": .serverMetadata, "/v2/": .serverMetadata,
+        "/v2/health/live": .live, "/v2/health/ready": .ready,
+    ]
+
+    init(model: String, version: String) {
+        for base in ["/v2/models/\(model)", "/v2/models/\(model)/versions/\(version)"] {
+            routes[base] = .modelMetadata
+            routes[base + "/ready"] = .modelReady
+            routes[base + "/infer"] = .infer
+        }
+    }
+
+    func route(of path: String) -> Route {
+        routes[path] ?? (path.hasPrefix("/v2/models/") ? .unknownModel : .unknown)
+    }
+}

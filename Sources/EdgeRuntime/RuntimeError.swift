@@ -1,0 +1,56 @@
+package import BundleManifest
+package import Diagnostics
+
+/// Why a bundle can't be served or checked; errors of ONNX Runtime and of scripts come as their own.
+package enum RuntimeError: ExplainedError, Equatable {
+    case notFound(path: String)
+    case notServable(path: String, problem: String)
+    case manifest(path: String, ManifestError)
+    case otherPlatform(path: String, needs: String, problem: String)
+    /// No ONNX Runtime was named, and none was found beside this machine's Python.
+    case noLibrary
+    case badSample(path: String, problem: String)
+    case noSamples(path: String)
+    /// The answers to the warm-up samples are not those that were computed when the bundle was built.
+    case warmUpFailed(problem: String)
+    case badOption(String)
+
+    package var message: String {
+        switch self {
+        case .notFound(let path): "\(path) does not exist"
+        case .notServable(let path, let problem): "\(path) can't be served: it \(problem)"
+        case .manifest(let path, let error): "\(path): \(error.message)"
+        case .otherPlatform(let path, let needs, let problem): "\(path) is for \(needs): \(problem)"
+        case .noLibrary: "no ONNX Runtime is there to run the model"
+        case .badSample(let path, let problem): "\(path) is no conformance sample: \(problem)"
+        case .noSamples(let path): "\(path) has no conformance samples to check"
+        case .warmUpFailed(let problem): "the model answers its own samples wrongly on this machine: \(problem)"
+        case .badOption(let problem): problem
+        }
+    }
+
+    package var hint: String? {
+        switch self {
+        case .notFound, .badSample, .badOption: nil
+        case .notServable: "give an extracted bundle, an .onnx file, or a folder with score.py"
+        case .manifest(_, let error): error.hint
+        case .otherPlatform: "build the bundle for this machine's profile: edgepack build --device PROFILE"
+        case .noLibrary: "name one with --onnxruntime PATH, or install the Python package onnxruntime"
+        case .noSamples: "record some with: edgepack test --record PROJECT"
+        case .warmUpFailed: "look at the differences with: edgeruntime check; serve all the same with --no-warm-up"
+        }
+    }
+
+    package var exitCode: ExitCode {
+        switch self {
+        case .notFound: .noInput
+        case .notServable, .badSample: .dataError
+        case .manifest(_, let error): error.exitCode
+        case .otherPlatform: .incompatible
+        case .noLibrary: .unavailable
+        case .noSamples: .noInput
+        case .warmUpFailed: .checkFailed
+        case .badOption: .usage
+        }
+    }
+}
