@@ -32,8 +32,8 @@ package struct ScriptConfiguration: Sendable {
     /// Where the worker's private scratch folder is made; it must exist. The scratch folder is all that a worker should
     /// write to.
     package var scratchParent = "/tmp"
-    /// For the worker's process. Scripts need some 64 open files; an address space limit counts reservations, of which
-    /// numeric libraries make many.
+    /// For the worker's process. It needs more than 64 open files; an address space limit counts reservations, of which
+    /// numeric libraries make many; a file size limit also bounds answers of more than 64 KiB.
     package var limits = ResourceLimits()
     /// The time for loading the script and `init()`.
     package var startLimit: Duration = .seconds(300)

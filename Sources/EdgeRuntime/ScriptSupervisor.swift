@@ -185,7 +185,8 @@ private final class ScriptSupervisor {
     private func readAll(_ session: ScriptSession) {
         // Output first: what a request printed was written before its reply.
         passOn(session.takeLines())
-        while session.isReadable {
+        // No more than some at a time: a worker that floods us must not keep us from the clock.
+        for _ in 0..<16 where session.isReadable {
             do throws(ScriptProtocolViolation) {
                 switch try session.reader.receive(from: session.socket) {
                 case .frames(let frames):

@@ -23,7 +23,8 @@ package final class ScriptWorker: Sendable {
     }
 
     struct Pending {
-        let frame: ScriptOutgoingFrame
+        /// nil once it was sent: a large body is not kept while `run()` works on its copy.
+        var frame: ScriptOutgoingFrame?
         let label: String
         let completion: Completion
     }
@@ -231,11 +232,12 @@ package final class ScriptWorker: Sendable {
 
 extension ScriptWorker.Core {
     /// Returns what went wrong, or nil.
-    fileprivate func send(_ identifier: UInt64) -> String? {
-        guard let pending = pending[identifier], let socket else {
+    fileprivate mutating func send(_ identifier: UInt64) -> String? {
+        guard let frame = pending[identifier]?.frame, let socket else {
             return "the request could not be sent to the worker"
         }
-        let errno = pending.frame.send(on: socket)
+        pending[identifier]?.frame = nil
+        let errno = frame.send(on: socket)
         return errno == 0 ? nil : "the request could not be sent to the worker (\(String(cString: strerror(errno))))"
     }
 

@@ -310,6 +310,30 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        #"meta = b'{"message":"m"}'; channel.sendall(struct.pack("<IBQI", 13 + len(meta), 6, 1, len(meta)) + meta)"#,
+        "print('x' * 1000)",
+    ])
+    func keepsTheTimeUnderAFlood(statement: String) async throws {
+        let fixture = try ScriptFixture(
+            """
+            import os, socket, struct
+            def init(): pass
+            def run(data):
+                if data == "good": return 1
+                for name in os.listdir("/proc/self/fd"):
+                    try: channel = socket.socket(fileno=os.dup(int(name)))
+                    except OSError: continue
+                    break
+                while True: \(statement)
+            """
+        )
+        try await fixture.serve { worker in
+            #expect(await worker.score("flood".utf8, deadline: .milliseconds(300)) == .timedOut)
+            #expect(await worker.score("good".utf8).text == "1")
+        }
+    }
+
     @Test func noticesASocketThatWasClosed() async throws {
         let fixture = try ScriptFixture(
             """
