@@ -1,6 +1,8 @@
 internal import Glibc
+internal import Synchronization
 
-/// A worker's private folder: Azure ML's layout as links, and room for temporary files. Removed with this value's owner.
+/// A worker's private folder: Azure ML's layout as links, and room for temporary files. What is left of a runtime that was
+/// killed stays: give it a parent folder that goes away with it, such as systemd's PrivateTmp.
 ///
 ///     edge-worker-XXXXXX/
 ///       app/                                 AML_APP_ROOT and working directory
@@ -18,6 +20,7 @@ final class ScriptScratch: Sendable {
     }
 
     let layout: Layout
+    private let isRemoved = Atomic(false)
 
     init(_ configuration: ScriptConfiguration) throws(ScriptError) {
         let root = try makeUniqueFolder(in: configuration.scratchParent)
@@ -45,7 +48,13 @@ final class ScriptScratch: Sendable {
         }
     }
 
-    deinit { removeFolder(layout.root) }
+    deinit { remove() }
+
+    /// Once the worker is gone for good; again is harmless.
+    func remove() {
+        guard !isRemoved.exchange(true, ordering: .relaxed) else { return }
+        removeFolder(layout.root)
+    }
 
     /// So that a worker that crashes in a loop doesn't fill the disk.
     func emptyTemporaryFolder() {

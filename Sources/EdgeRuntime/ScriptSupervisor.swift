@@ -24,6 +24,7 @@ extension ScriptWorker {
                 return .resources(errno: code)
             }
             core.thread = thread
+            core.wasStarted = true
             return nil
         }
         if let failure { throw failure }
@@ -59,6 +60,8 @@ private final class ScriptSupervisor {
             readAll(session)
             if mayHaveEnded, session.child.hasEnded { end(session) }
         }
+        // Here and not with the worker's object, which a program that ends may never let go of.
+        worker.scratch.remove()
         answerStart(
             .failure(failure ?? .diedWhileStarting(script: script, reason: "it was stopped", lastOutput: lastLines))
         )

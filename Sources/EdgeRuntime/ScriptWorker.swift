@@ -39,6 +39,7 @@ package final class ScriptWorker: Sendable {
         /// What the timer is set to.
         var timerSetTo: Duration?
         var thread: pthread_t?
+        var wasStarted = false
     }
 
     let configuration: ScriptConfiguration
@@ -153,11 +154,12 @@ package final class ScriptWorker: Sendable {
     ///   - grace: time for the process to end by itself before SIGTERM, and again before SIGKILL.
     package func stop(drain: Duration = .seconds(10), grace: Duration = .seconds(2)) {
         handle(.stop(drain: drain, grace: grace))
-        let thread = core.withLock { core in
+        let (thread, wasStarted) = core.withLock { core in
             defer { core.thread = nil }
-            return core.thread
+            return (core.thread, core.wasStarted)
         }
         if let thread { pthread_join(thread, nil) }
+        if !wasStarted { scratch.remove() }
     }
 
     private func refusal(of request: ScriptRequest, meta: [UInt8]) -> ScriptAnswer? {

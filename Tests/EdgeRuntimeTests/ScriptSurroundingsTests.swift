@@ -130,12 +130,11 @@ import Testing
                 return tmp
             """
         )
-        var worker: ScriptWorker? = try fixture.worker()
-        _ = try worker?.start()
-        let reply = await worker?.score(fixture.folder.utf8)
-        worker?.stop()
-        worker = nil
-        let folder = try #require(reply?.text).dropFirst().dropLast()
+        let worker = try fixture.worker()
+        _ = try worker.start()
+        let reply = await worker.score(fixture.folder.utf8)
+        worker.stop()
+        let folder = try #require(reply.text).dropFirst().dropLast()
         #expect(access(String(folder), F_OK) != 0)
         #expect(access(folder.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" }, F_OK) != 0)
         #expect(access("\(fixture.folder)/score.py", F_OK) == 0)
