@@ -83,7 +83,7 @@ let package = Package(
 
         // Executables
         executable("edgepack", ["CommandLine", "Diagnostics", "Packager", "BundleFormat", "BundleManifest", "JSON"]),
-        executable("edgeruntime", ["CommandLine", "Diagnostics", "EdgeRuntime", "JSON"]),
+        executable("edgeruntime", ["CommandLine", "Diagnostics", "EdgeRuntime", "FileSystem", "HTTPServer", "JSON"]),
 
         // Tests
         tests("ArchitectureTests", []),

@@ -32,6 +32,21 @@ package enum FileSystem {
         return try file.bytes(at: 0, count: size)
     }
 
+    /// All bytes of standard input, at most `limit`.
+    package static func readStandardInput(limit: Int) throws(FileError) -> [UInt8] {
+        let input = File(descriptor: try system("read", "standard input") { dup(STDIN_FILENO) }, path: "standard input")
+        var bytes: [UInt8] = []
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+        defer { buffer.deallocate() }
+        while case let count = try input.read(into: buffer), count > 0 {
+            bytes += buffer[..<count]
+            guard bytes.count <= limit else {
+                throw .tooLarge(path: "standard input", bytes: bytes.count, limit: limit)
+            }
+        }
+        return bytes
+    }
+
     /// Writes a file whole or not at all: a temporary file, fsync, rename, fsync of the folder.
     package static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) throws(FileError) {
         let file = try AtomicFile(at: path, mode: mode)

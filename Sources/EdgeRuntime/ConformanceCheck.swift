@@ -1,0 +1,137 @@
+internal import BundleManifest
+internal import Glibc
+package import JSON
+
+/// Answers a bundle's own samples on this machine and compares with what was computed when it was built.
+package struct ConformanceCheck: Sendable {
+    package struct Failure: Sendable {
+        package let sample: String
+        package let problems: [String]
+    }
+
+    package let bundle: ServedBundle
+    package let samples: Int
+    package let failures: [Failure]
+    package let allowedMismatches: Int
+    /// From load to ready.
+    package let startMicroseconds: Int
+    /// Of single answers, sorted, in microseconds.
+    package let latencies: [Int]
+    /// The most memory this process had (VmHWM), in bytes; workers of scripts not counted.
+    package let peakMemoryBytes: Int
+
+    package var passed: Bool { failures.count <= allowedMismatches }
+
+    /// Loads the bundle, answers every sample once, and compares. Throws `noSamples` where there are none.
+    ///
+    /// - Parameter progress: told the samples done and how many there are.
+    package static func run(
+        _ bundle: ServedBundle,
+        options: RuntimeOptions,
+        log: @escaping @Sendable (String) -> Void,
+        progress: (Int, Int) -> Void = { _, _ in }
+    ) throws -> ConformanceCheck {
+        guard let folder = bundle.samples else { throw RuntimeError.noSamples(path: bundle.name) }
+        let samples = try ConformanceSample.load(folder)
+        guard !samples.isEmpty else { throw RuntimeError.noSamples(path: folder) }
+        let clock = ContinuousClock()
+        let started = clock.now
+        let scorer = try Scorer.load(bundle, options: options) { log($0.forPeople) }
+        defer { scorer.stop() }
+        let start = started.duration(to: clock.now)
+        let policy = AnswerPolicy(bundle.samplePolicy)
+        var failures: [Failure] = []
+        var latencies: [Int] = []
+        for (index, sample) in samples.enumerated() {
+            let before = clock.now
+            let problems = sample.check(scorer, policy: policy)
+            latencies.append(before.duration(to: clock.now).microseconds)
+            if !problems.isEmpty { failures.append(Failure(sample: sample.name, problems: problems)) }
+            progress(index + 1, samples.count)
+        }
+        return ConformanceCheck(
+            bundle: bundle,
+            samples: samples.count,
+            failures: failures,
+            allowedMismatches: bundle.samplePolicy.allowedMismatches,
+            startMicroseconds: start.microseconds,
+            latencies: latencies.sorted(),
+            peakMemoryBytes: peakMemory()
+        )
+    }
+
+    /// The share of answers that took at most the returned microseconds.
+    private func percentile(_ share: Double) -> Int {
+        latencies.isEmpty ? 0 : latencies[min(latencies.count - 1, Int(Double(latencies.count) * share))]
+    }
+
+    /// Every figure and failure as one JSON object.
+    package var json: JSONValue {
+        [
+            "bundle": .string(bundle.name), "version": .string(bundle.version), "digest": .string(bundle.digestName),
+            "passed": .boolean(passed), "samples": .integer(samples), "failed": .integer(failures.count),
+            "allowedMismatches": .integer(allowedMismatches), "startMicroseconds": .integer(startMicroseconds),
+            "latencyMicroseconds": [
+                "p50": .integer(percentile(0.5)), "p99": .integer(percentile(0.99)),
+                "max": .integer(latencies.last ?? 0),
+            ],
+            "peakMemoryBytes": .integer(peakMemoryBytes),
+            "failures": .array(
+                failures.map { failure in
+                    [
+                        "sample": .string(failure.sample),
+                        "problems": .array(failure.problems.map { .string($0) }),
+                    ]
+                }
+            ),
+        ]
+    }
+
+    /// The record for the agent: lines of `key value` in a fixed order, so that its reader needs no parser.
+    package var record: String {
+        """
+        edge-check 1
+        digest \(bundle.digestName)
+        passed \(passed ? 1 : 0)
+        samples \(samples)
+        failed \(failures.count)
+        start_us \(startMicroseconds)
+        p50_us \(percentile(0.5))
+        p99_us \(percentile(0.99))
+        max_us \(latencies.last ?? 0)
+        peak_bytes \(peakMemoryBytes)
+
+        """
+    }
+}
+
+/// Answers a few samples before the first request, so that it isn't the first, and a model that answers wrongly on
+/// this machine is never ready.
+enum WarmUp {
+    private static let count = 3
+
+    static func run(_ bundle: ServedBundle, _ scorer: Scorer) throws {
+        guard let folder = bundle.samples else { return }
+        let policy = AnswerPolicy(bundle.samplePolicy)
+        var failed: [String] = []
+        for sample in try ConformanceSample.load(folder).prefix(count) {
+            let problems = sample.check(scorer, policy: policy)
+            if !problems.isEmpty { failed.append("\(sample.name): " + problems.joined(separator: "; ")) }
+        }
+        guard failed.count <= bundle.samplePolicy.allowedMismatches else {
+            throw RuntimeError.warmUpFailed(problem: failed.joined(separator: "; "))
+        }
+    }
+}
+
+extension Duration {
+    fileprivate var microseconds: Int {
+        Int(components.seconds) * 1_000_000 + Int(components.attoseconds / 1_000_000_000_000)
+    }
+}
+
+private func peakMemory() -> Int {
+    var usage = rusage()
+    // Kilobytes on Linux.
+    return getrusage(RUSAGE_SELF.rawValue, &usage) == 0 ? usage.ru_maxrss * 1024 : 0
+}
