@@ -25,7 +25,7 @@ DESCRIPTOR = struct.Struct("i")
 
 INLINE_LIMIT = 64 << 10
 META_LIMIT = 256 << 10
-TEXT_LIMIT = 32 << 10  # of a traceback, in characters: escaped it still fits into meta
+TEXT_LIMIT = 16 << 10  # of a traceback, in characters: at 12 bytes for each, escaped, it still fits into meta
 
 # From <linux/fcntl.h>; the fcntl module of Python 3.9 has not got all of them.
 F_ADD_SEALS, F_GET_SEALS = 1033, 1034

@@ -160,6 +160,17 @@ private let failed = "An unexpected error occurred in scoring script. Check the 
         }
     }
 
+    @Test func shortensATracebackThatIsLargerThanAFrame() async throws {
+        let fixture = try ScriptFixture("def init(): pass\ndef run(data): raise ValueError(data * 100000)\n")
+        try await fixture.serve { worker in
+            #expect(await worker.score("🙂".utf8).answer?.message == failed)
+            #expect(worker.snapshot.restarts == 0)
+        }
+        let text = try #require(fixture.texts(from: .exception).first)
+        #expect(text.contains("characters left out"))
+        #expect(text.hasPrefix("Traceback (most recent call last):"))
+    }
+
     @Test func keepsProtocolAndPrintsApart() async throws {
         let fixture = try ScriptFixture(
             """
