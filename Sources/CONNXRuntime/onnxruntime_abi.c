@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,14 @@ struct onnx_library {
     OrtAllocator *allocator;
     onnx_log_function log;
     void *log_context;
+    /// What dlopen gave; equal for the same file.
+    void *handle;
+    onnx_library *next;
 };
+
+/// The libraries that are open, and the lock around opening one.
+static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
+static onnx_library *opened = NULL;
 
 /// A copy of `text` that the caller frees. Out of memory gives up, as everything in this process does.
 static char *message(const char *text) {
@@ -62,9 +70,27 @@ static char *create_environment(onnx_library *library, int32_t intra_threads) {
     return failure(api, status);
 }
 
-char *onnx_library_open(
+/// Opens a library that isn't in the list. On failure the handle is the caller's to close.
+static char *open_new(onnx_library *library, int32_t intra_threads, onnx_open_failure *reason) {
+    const OrtApiBase *(*get_api_base)(void) = (const OrtApiBase *(*)(void))dlsym(library->handle, "OrtGetApiBase");
+    if (get_api_base == NULL) {
+        *reason = ONNX_OPEN_OTHER_LIBRARY;
+        return message("it does not export OrtGetApiBase");
+    }
+    const OrtApiBase *base = get_api_base();
+    library->api = base->get_api(ONNX_API_VERSION);
+    library->version = base->get_version_string();
+    if (library->api == NULL) {
+        *reason = ONNX_OPEN_TOO_OLD;
+        return message(library->version);
+    }
+    *reason = ONNX_OPEN_NO_ENVIRONMENT;
+    return create_environment(library, intra_threads);
+}
+
+static char *open_locked(
     const char *path, int32_t intra_threads, onnx_log_function log, void *log_context, onnx_library **out,
-    onnx_open_failure *reason) {
+    bool *is_new, onnx_open_failure *reason) {
     // Wheels from 1.29 on start a telemetry thread, write under $HOME and open a connection when the environment is
     // made; DisableTelemetryEvents (slot 6) needs an environment, so it comes too late.
     setenv("ORT_DISABLE_TELEMETRY", "1", 1);
@@ -75,40 +101,41 @@ char *onnx_library_open(
         const char *why = dlerror();
         return message(why == NULL ? "dlopen failed" : why);
     }
-    const OrtApiBase *(*get_api_base)(void) = (const OrtApiBase *(*)(void))dlsym(handle, "OrtGetApiBase");
-    if (get_api_base == NULL) {
+    for (onnx_library *known = opened; known != NULL; known = known->next) {
+        if (known->handle != handle) continue;
         dlclose(handle);
-        *reason = ONNX_OPEN_OTHER_LIBRARY;
-        return message("it does not export OrtGetApiBase");
+        *out = known;
+        *is_new = false;
+        return NULL;
     }
-    const OrtApiBase *base = get_api_base();
-    OrtApi *api = base->get_api(ONNX_API_VERSION);
-    if (api == NULL) {
-        *reason = ONNX_OPEN_TOO_OLD;
-        return message(base->get_version_string());
-    }
-    // Never freed: the environment, one per process, may keep it as the context of its log.
     onnx_library *library = calloc(1, sizeof *library);
     if (library == NULL) abort();
-    library->api = api;
-    library->version = base->get_version_string();
+    library->handle = handle;
     library->log = log;
     library->log_context = log_context;
-    char *why = create_environment(library, intra_threads);
+    char *why = open_new(library, intra_threads, reason);
     if (why != NULL) {
-        onnx_library_close(library);
-        *reason = ONNX_OPEN_NO_ENVIRONMENT;
+        // An environment that was half made may have left threads behind, and its log.
+        if (*reason != ONNX_OPEN_NO_ENVIRONMENT) {
+            dlclose(handle);
+            free(library);
+        }
         return why;
     }
+    library->next = opened;
+    opened = library;
     *out = library;
+    *is_new = true;
     return NULL;
 }
 
-void onnx_library_close(onnx_library *library) {
-    if (library->cpu != NULL) ORT(library->api, release_memory_info)(library->cpu);
-    if (library->env != NULL) ORT(library->api, release_env)(library->env);
-    library->cpu = NULL;
-    library->env = NULL;
+char *onnx_library_open(
+    const char *path, int32_t intra_threads, onnx_log_function log, void *log_context, onnx_library **out,
+    bool *is_new, onnx_open_failure *reason) {
+    pthread_mutex_lock(&opening);
+    char *why = open_locked(path, intra_threads, log, log_context, out, is_new, reason);
+    pthread_mutex_unlock(&opening);
+    return why;
 }
 
 const char *onnx_library_version(const onnx_library *library) { return library->version; }

@@ -36,31 +36,27 @@ struct JSONBoolean: TensorElement {
 // they can't decide goes through the standard library.
 
 /// 10^0 ... 10^22: the powers of ten that a Double holds exactly.
-private let exactPowersOfTen: InlineArray<23, Double> = [
+private let powersOfTen: InlineArray<23, Double> = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
     1e21, 1e22,
 ]
 
-extension TensorNumberScanner.Decimal {
-    /// The magnitude as a Double, at most two units in the last place off; nil where that takes more than one step.
-    @inline(__always)
-    fileprivate var estimate: Double? {
-        guard isExact, exponent >= -22, exponent <= 22 else { return nil }
-        // Converting a signed integer is one instruction.
-        let number = mantissa >> 63 == 0 ? Double(Int64(bitPattern: mantissa)) : Double(mantissa)
-        return exponent < 0 ? number / exactPowersOfTen[-exponent] : number * exactPowersOfTen[exponent]
-    }
-}
+/// 10^-22 ... 10^22, those below 1 rounded.
+private let nearPowersOfTen: InlineArray<45, Double> = [
+    1e-22, 1e-21, 1e-20, 1e-19, 1e-18, 1e-17, 1e-16, 1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6,
+    1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+]
 
 extension Float: TensorElement {
     @inline(__always)
     static func read(_ scanner: inout TensorNumberScanner) throws(TensorElementProblem) -> Float {
         let decimal = try scanner.readDecimal()
-        // Rounding twice, to Double and then to Float, errs only near the middle between two floats. The estimate is
-        // at most 2 units off, the 29 bits that Float drops tell how far away the middle is.
         if let estimate = decimal.estimate, estimate >= 0x1p-126, estimate <= 0x1.fffffep127 {
+            // Rounding twice, to Double and then to Float, errs only near the middle between two floats, and the 29
+            // bits that Float drops tell how far away that is.
             let dropped = Int(truncatingIfNeeded: estimate.bitPattern & 0x1FFF_FFFF)
-            if abs(dropped - 0x1000_0000) > 4 {
+            if abs(dropped - 0x1000_0000) > 8 {
                 let value = Float(estimate)
                 return decimal.isNegative ? -value : value
             }
@@ -71,17 +67,37 @@ extension Float: TensorElement {
     }
 }
 
+extension TensorNumberScanner.Decimal {
+    /// The magnitude as a Double, at most 3 units in the last place off: the number, the power and their product are each
+    /// rounded once. Nil where that takes more steps.
+    @inline(__always)
+    fileprivate var estimate: Double? {
+        // A signed integer is converted by one instruction, an unsigned one by five.
+        guard isExact, exponent >= -22, exponent <= 22, let number = Int64(exactly: mantissa) else { return nil }
+        return Double(number) * nearPowersOfTen[exponent + 22]
+    }
+}
+
 extension Double: TensorElement {
     @inline(__always)
     static func read(_ scanner: inout TensorNumberScanner) throws(TensorElementProblem) -> Double {
         let decimal = try scanner.readDecimal()
-        // Both operands are exact, so the one operation rounds correctly (W. D. Clinger, 1990).
-        if decimal.mantissa <= 1 << 53, let value = decimal.estimate {
+        if let value = decimal.roundedOnce ?? decimal.roundedByIntegers {
             return decimal.isNegative ? -value : value
         }
-        if let value = decimal.roundedByIntegers { return decimal.isNegative ? -value : value }
         guard let value = Double(scanner.literal(from: decimal.start)), value.isFinite else { throw .outOfRange }
         return value
+    }
+}
+
+extension TensorNumberScanner.Decimal {
+    /// The magnitude rounded correctly, where number and power are exact, so that their one operation rounds as it
+    /// should (W. D. Clinger, "How to Read Floating Point Numbers Accurately", 1990). Nil outside.
+    @inline(__always)
+    fileprivate var roundedOnce: Double? {
+        guard isExact, mantissa <= 1 << 53, exponent >= -22, exponent <= 22 else { return nil }
+        let number = Double(Int64(bitPattern: mantissa))
+        return exponent < 0 ? number / powersOfTen[-exponent] : number * powersOfTen[exponent]
     }
 }
 

@@ -99,17 +99,15 @@ struct TensorNumberScanner {
     mutating func readDecimal() throws(TensorElementProblem) -> Decimal {
         let start = offset
         let isNegative = peek() == UInt8(ascii: "-")
-        if isNegative { offset += 1 }
+        let integerStart = isNegative ? start + 1 : start
         var mantissa: UInt64 = 0
-        let integerStart = offset
-        takeDigits(into: &mantissa)
+        offset = takeDigits(from: integerStart, into: &mantissa)
         try checkInteger(integerStart)
         var digits = offset - integerStart
         var exponent = 0
         if peek() == UInt8(ascii: ".") {
-            offset += 1
-            let fraction = offset
-            takeDigits(into: &mantissa)
+            let fraction = offset + 1
+            offset = takeDigits(from: fraction, into: &mantissa)
             guard offset > fraction else { throw .malformed(.syntax(offset: offset, expected: "a digit")) }
             exponent = fraction - offset
             digits -= exponent
@@ -127,15 +125,19 @@ struct TensorNumberScanner {
         )
     }
 
-    /// The digits may be too many for the mantissa, which then wraps; the caller counts them.
+    /// Returns where the digits end. They may be too many for the mantissa, which then wraps; the caller counts them.
     @inline(__always)
-    private mutating func takeDigits(into mantissa: inout UInt64) {
-        while offset < bytes.count {
-            let digit = bytes[offset] &- UInt8(ascii: "0")
-            guard digit < 10 else { return }
-            mantissa = mantissa &* 10 &+ UInt64(digit)
-            offset += 1
+    private func takeDigits(from start: Int, into mantissa: inout UInt64) -> Int {
+        var at = start
+        var value = mantissa
+        while at < bytes.count {
+            let digit = bytes[at] &- UInt8(ascii: "0")
+            guard digit < 10 else { break }
+            value = value &* 10 &+ UInt64(digit)
+            at &+= 1
         }
+        mantissa = value
+        return at
     }
 
     @inline(__always)

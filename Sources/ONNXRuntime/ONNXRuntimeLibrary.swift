@@ -3,11 +3,11 @@ import Glibc
 
 /// ONNX Runtime, loaded from a shared library at run time, with the one environment it has in a process.
 ///
-/// The environment has a pool of threads that all sessions share and that doesn't spin while idle. With one thread none
+/// Both stay to the end of the process. The environment has a pool of threads that all sessions share and that doesn't spin while idle. With one thread none
 /// is started: a run uses the thread that asks for it. Telemetry, which the library's Linux wheels have from 1.29 on, is
 /// turned off before the library is loaded.
 package final class ONNXRuntimeLibrary: Sendable {
-    /// A line of the library's log, warnings and worse. Called from any thread, and also after the library is gone.
+    /// A line of the library's log, warnings and worse. Called from any thread.
     package typealias Log = @Sendable (_ severity: LogSeverity, _ line: String) -> Void
 
     package let path: String
@@ -19,7 +19,7 @@ package final class ONNXRuntimeLibrary: Sendable {
     /// Loads the library at `path`, for instance `onnxruntime/capi/libonnxruntime.so.1.31.1` of the wheel.
     ///
     /// Sets `ORT_DISABLE_TELEMETRY` in the environment of the process, so call it before threads that read the
-    /// environment start. A second library in one process shares the environment of the first, with its threads and log.
+    /// environment start. Loading the same library again gives the same environment, with its threads and log.
     ///
     /// - Parameter intraThreads: threads that work on one run, the calling one included.
     package init(
@@ -31,12 +31,16 @@ package final class ONNXRuntimeLibrary: Sendable {
         let absolute = path.contains("/") ? path : "./" + path
         guard access(absolute, F_OK) == 0 else { throw .libraryNotFound(path: path) }
 
-        // Never released: the environment keeps it, and may outlive this object.
-        let context = Unmanaged.passRetained(LogContext(log: log)).toOpaque()
+        let context = Unmanaged.passRetained(LogContext(log: log))
         var library: OpaquePointer?
+        var isNew = false
         var failure = onnx_open_failure(0)
         let threads = Int32(clamping: max(1, intraThreads))
-        let reason = takeMessage(onnx_library_open(absolute, threads, receiveLogLine, context, &library, &failure))
+        let reason = takeMessage(
+            onnx_library_open(absolute, threads, receiveLogLine, context.toOpaque(), &library, &isNew, &failure)
+        )
+        // Where the library was opened just now, it keeps the context for good. After a failed start it may.
+        if !isNew, failure != ONNX_OPEN_NO_ENVIRONMENT { context.release() }
         guard reason == nil, let library else {
             throw Self.error(failure, path: path, reason: reason ?? "no reason given")
         }
@@ -44,8 +48,6 @@ package final class ONNXRuntimeLibrary: Sendable {
         self.handle = library
         self.version = String(cString: onnx_library_version(library))
     }
-
-    deinit { onnx_library_close(handle) }
 
     /// The log of a program that has no other: standard error, one prefixed line each.
     package static let logToStandardError: Log = { severity, line in

@@ -229,6 +229,32 @@ private func refusal(_ json: String, binary: [UInt8]? = nil) -> String? {
     }
 }
 
+/// Broken bodies are refused or read, never fatal: it is a crash that would fail these.
+@Suite struct InferRequestMutationTests {
+    @Test func readsOrRefusesWhateverBytesAreChanged() {
+        let seed = Array(
+            #"""
+            {"id":"a","parameters":{"binary_data_output":true},"inputs":[{"name":"X","shape":[2,2],"datatype":"FP32",
+            "data":[[1,-2.5e1],[0.1,0]]},{"data":["a","\ud83e\udd86"],"name":"s","shape":[2],"datatype":"BYTES"},
+            {"name":"b","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":6}}]}
+            """#.utf8)
+        let body = seed + [2, 0, 0, 0, 0x61, 0x62]
+        let alphabet = Array(#"[]{},:"0123456789.eE+-\ truefalsn"#.utf8)
+        var random = Generator(state: 3)
+        var read = 0
+        for _ in 0..<5000 {
+            var mutated = body
+            for _ in 0...random.next() % 2 {
+                let place = Int(random.next() % UInt64(seed.count))
+                mutated[place] = alphabet[Int(random.next() % UInt64(alphabet.count))]
+            }
+            let request = try? mutated.withUnsafeBytes { try InferRequest(body: $0, headerLength: seed.count) }
+            read += request == nil ? 0 : 1
+        }
+        #expect(read > 0 && read < 5000)
+    }
+}
+
 /// Limits of the integer datatypes: the least and the greatest value go through, one beyond doesn't.
 @Suite struct InferRequestIntegerTests {
     @Test func readsAllOfEveryRange() throws {

@@ -8,7 +8,7 @@
 // Conventions of every function below:
 // - A returned `char *` is a failure message that the caller releases with free(); NULL means success.
 // - On failure nothing is written to the out parameters, unless said otherwise.
-// - Pointers must not be null, unless said otherwise. The library must outlive everything made from it.
+// - Pointers must not be null, unless said otherwise.
 // - All functions may be called from any thread; one value must not be used by two threads at once.
 
 #include <stdbool.h>
@@ -27,8 +27,7 @@ typedef struct OrtValue onnx_value;
 typedef struct OrtRunOptions onnx_run_options;
 
 /// Receives one log line. Severity: 0 verbose, 1 info, 2 warning, 3 error, 4 fatal. The strings live for the call only.
-/// Called from any thread, also after the library was closed (the environment is one per process), so `context` must
-/// live as long as the process.
+/// Called from any thread; `context` must live to the end of the process.
 typedef void (*onnx_log_function)(void *context, int32_t severity, const char *category, const char *message);
 
 /// Why a library could not be opened.
@@ -43,18 +42,18 @@ typedef enum {
     ONNX_OPEN_NO_ENVIRONMENT = 4,
 } onnx_open_failure;
 
-/// Loads the shared library at `path` and makes the environment of this process: one pool of `intra_threads` threads
-/// (the calling thread counts, so 1 starts none) shared by all sessions, no spinning, no telemetry.
+/// Loads the shared library at `path` and makes its environment: one pool of `intra_threads` threads (the calling thread
+/// counts, so 1 starts none) shared by all sessions, no spinning, no telemetry.
+///
+/// Library and environment stay to the end of the process, as ONNX Runtime has one environment in a process and its
+/// threads and destructors don't survive unloading. A second call gets the first's, with its threads and log, and sets
+/// `*is_new` to false: `log_context` is then not kept.
 ///
 /// Sets ORT_DISABLE_TELEMETRY=1 in the environment of the process before the library is loaded: call it while no other
-/// thread reads the environment. A second call gets the same environment with its first settings.
-/// On failure `*failure` says why.
+/// thread reads the environment. On failure `*reason` says why.
 char *onnx_library_open(
     const char *path, int32_t intra_threads, onnx_log_function log, void *log_context, onnx_library **out,
-    onnx_open_failure *failure);
-
-/// Gives the environment back. The shared library stays mapped: its threads and destructors don't survive unloading.
-void onnx_library_close(onnx_library *library);
+    bool *is_new, onnx_open_failure *reason);
 
 /// The version of the library, for instance "1.31.1"; lives as long as the process.
 const char *onnx_library_version(const onnx_library *library);
