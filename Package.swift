@@ -86,7 +86,7 @@ let package = Package(
         executable("edgeruntime", ["CommandLine", "Diagnostics", "EdgeRuntime", "FileSystem", "HTTPServer", "JSON"]),
 
         // Tests
-        tests("ArchitectureTests", []),
+        tests("ArchitectureTests", ["Diagnostics", "FileSystem"]),
         tests(
             "BundleFormatTests",
             ["BundleFormat", "BundleManifest", "Crypto", "Diagnostics", "Digest", "FileSystem", "JSON", "Zstd"],
