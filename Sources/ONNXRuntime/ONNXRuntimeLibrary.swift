@@ -29,7 +29,7 @@ package final class ONNXRuntimeLibrary: Sendable {
     ) throws(ONNXRuntimeError) {
         // dlopen looks a bare name up in the system's folders; only paths are meant here.
         let absolute = path.contains("/") ? path : "./" + path
-        guard access(absolute, F_OK) == 0 else { throw .libraryNotFound(path: path) }
+        guard !path.isEmpty, access(absolute, F_OK) == 0 else { throw .libraryNotFound(path: path) }
 
         let context = Unmanaged.passRetained(LogContext(log: log))
         var library: OpaquePointer?

@@ -5,7 +5,7 @@ import Testing
 /// The models in `Fixtures/models` and the library to run them with.
 enum ONNXFixture {
     /// The library that the tests of ONNX Runtime use, from the environment; without it they are skipped.
-    static let libraryPath = getenv("EDGE_ONNXRUNTIME").map { String(cString: $0) }
+    static let libraryPath = getenv("EDGE_ONNXRUNTIME").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
 
     static var isAvailable: Bool { libraryPath != nil }
     static let reason: Comment = "EDGE_ONNXRUNTIME does not name a libonnxruntime.so to test with"

@@ -12,6 +12,10 @@ import Testing
         #expect(error?.message == "ONNX Runtime is not at /nonexistent/libonnxruntime.so")
     }
 
+    @Test func doesNotTakeTheCurrentFolderForNoPath() {
+        #expect(throws: ONNXRuntimeError.libraryNotFound(path: "")) { try ONNXRuntimeLibrary(path: "") }
+    }
+
     @Test func saysWhyAFileIsNoLibrary() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write("not a library".utf8, to: "libonnxruntime.so")
@@ -94,7 +98,8 @@ struct ONNXRuntimeLoadedLibraryTests {
     }
 }
 
-/// A descriptor of this process and what it leads to.
+/// A descriptor of this process and the file, socket or pipe it leads to. Timers and the like lead nowhere; the testing
+/// library makes some at any time.
 private struct OpenDescriptor: Hashable {
     let number: String
     let target: String
@@ -106,6 +111,7 @@ private struct OpenDescriptor: Hashable {
             // The one that read the directory is closed by now.
             guard readlink("/proc/self/fd/\(number)", &buffer, buffer.count - 1) > 0 else { continue }
             let target = buffer.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
+            guard !target.hasPrefix("anon_inode:") else { continue }
             descriptors.insert(OpenDescriptor(number: number, target: target))
         }
         return descriptors

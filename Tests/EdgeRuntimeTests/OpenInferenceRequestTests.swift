@@ -237,7 +237,8 @@ private func refusal(_ json: String, binary: [UInt8]? = nil) -> String? {
             {"id":"a","parameters":{"binary_data_output":true},"inputs":[{"name":"X","shape":[2,2],"datatype":"FP32",
             "data":[[1,-2.5e1],[0.1,0]]},{"data":["a","\ud83e\udd86"],"name":"s","shape":[2],"datatype":"BYTES"},
             {"name":"b","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":6}}]}
-            """#.utf8)
+            """#.utf8
+        )
         let body = seed + [2, 0, 0, 0, 0x61, 0x62]
         let alphabet = Array(#"[]{},:"0123456789.eE+-\ truefalsn"#.utf8)
         var random = Generator(state: 3)
