@@ -82,7 +82,13 @@ let package = Package(
         ),
 
         // Executables
-        executable("edgepack", ["CommandLine", "Diagnostics", "Packager", "BundleFormat", "BundleManifest", "JSON"]),
+        executable(
+            "edgepack",
+            [
+                "CommandLine", "Diagnostics", "Packager", "BundleFormat", "BundleManifest", "Crypto", "Digest",
+                "FileSystem", "JSON", "Processes",
+            ]
+        ),
         executable("edgeruntime", ["CommandLine", "Diagnostics", "EdgeRuntime", "FileSystem", "HTTPServer", "JSON"]),
 
         // Tests
@@ -108,7 +114,10 @@ let package = Package(
         tests("JSONTests", ["JSON"]),
         tests(
             "PackagerTests",
-            ["Packager", "BundleFormat", "BundleManifest", "Diagnostics", "Digest", "FileSystem", "JSON"],
+            [
+                "Packager", "BundleFormat", "BundleManifest", "Diagnostics", "Digest", "FileSystem", "JSON",
+                "Processes", "YAML",
+            ],
             exclude: ["Fixtures"]
         ),
         tests("ProcessesTests", ["Processes", "Diagnostics"]),

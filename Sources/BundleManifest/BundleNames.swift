@@ -18,6 +18,11 @@ package struct BundleName: Hashable, Sendable, CustomStringConvertible {
 package struct BundleVersion: Hashable, Sendable, Comparable, CustomStringConvertible {
     package let numbers: [Int]
 
+    /// For what is built only to be tried.
+    package static let zero = BundleVersion(numbers: [0])
+
+    private init(numbers: [Int]) { self.numbers = numbers }
+
     /// Each number is written without leading zeros and below 2^31.
     package init?(_ text: String) {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)

@@ -39,7 +39,7 @@ package enum YAMLError: ExplainedError, Equatable {
         switch self {
         case .syntax(_, _, let hint), .invalidValue(_, _, _, let hint): return hint
         case .unknownKey(_, _, let nearest, let known):
-            let list = "known keys here: \(known.joined(separator: ", "))"
+            let list = known.isEmpty ? "no keys are known here" : "known keys here: \(known.joined(separator: ", "))"
             return nearest.map { "did you mean \"\($0)\"?\n\(list)" } ?? list
         default: return nil
         }

@@ -1,0 +1,38 @@
+import BundleFormat
+import CommandLine
+import Crypto
+import Diagnostics
+
+/// `edgepack key generate`.
+enum KeyCommand {
+    private static let out = Option.required(
+        "out",
+        .path.named("KEY.pem"),
+        summary: "file for the private key; the public key is written beside it as KEY.pub"
+    )
+
+    static let command = Command(
+        "key",
+        summary: "make keys for signing",
+        subcommands: [
+            Command(
+                "generate",
+                summary: "make an ECDSA P-256 key pair",
+                discussion: ["Never overwrites a key. The private key is readable by its owner only."],
+                examples: [Example("Make a key for releases.", "edgepack key generate --out release.pem")],
+                options: [out],
+                exitCodes: [.done, .ioError, .noPermission],
+                run: generate
+            )
+        ]
+    )
+
+    @Sendable private static func generate(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
+        let key = try PrivateKey.generate(curve: .p256)
+        let publicPath = try KeyFile.write(key, to: arguments[out])
+        try terminal.writeLine("\(arguments[out])")
+        try terminal.writeLine(publicPath)
+        terminal.notice("key \(OMSSignature.hint(of: try key.publicKey))")
+        return .done
+    }
+}
