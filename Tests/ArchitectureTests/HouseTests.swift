@@ -5,8 +5,8 @@ import Testing
     /// Every target but tests, and what it may depend on. To add an edge, add it here, and say why in the commit.
     static let allowed = HouseRules.table(
         """
-        edgepack        -> BundleFormat BundleManifest CommandLine Diagnostics JSON Packager
-        edgeruntime     -> CommandLine Diagnostics EdgeRuntime JSON
+        edgepack        -> BundleFormat BundleManifest CommandLine Crypto Diagnostics Digest FileSystem JSON Packager Processes
+        edgeruntime     -> CommandLine Diagnostics EdgeRuntime FileSystem HTTPServer JSON
         Packager        -> BundleFormat BundleManifest Crypto Diagnostics Digest FileSystem JSON Processes YAML
         EdgeRuntime     -> BundleManifest CScriptWorker Diagnostics Digest FileSystem HTTPServer JSON ONNXRuntime Processes
         BundleFormat    -> BundleManifest Crypto Diagnostics Digest FileSystem JSON Zstd
