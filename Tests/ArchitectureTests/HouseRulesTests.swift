@@ -27,12 +27,12 @@ import Testing
 
     private static let allowed = HouseRules.table(
         """
-        edgepack    -> Words
-        edgeruntime -> Engine
-        Engine      -> CGlue Words
-        Words       ->
-        CGlue       -> CEngine
-        CEngine     ->
+        edgepack:    Words
+        edgeruntime: Engine
+        Engine:      CGlue Words
+        Words:
+        CGlue:       CEngine
+        CEngine:
         """
     )
 

@@ -26,8 +26,8 @@ enum PackageManifestError: Error, Equatable {
     case outsidePackage(String)
 }
 
-/// The targets of Package.swift, from its text: `swift package dump-package` inside `swift test` waits for the lock that
-/// `swift test` holds.
+/// The targets of Package.swift, from its text: `swift package dump-package` inside `swift test` waits for the lock
+/// that `swift test` holds.
 struct PackageManifest: Equatable {
     let targets: [PackageTarget]
 
