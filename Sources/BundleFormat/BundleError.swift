@@ -17,8 +17,8 @@ package enum BundleError: ExplainedError, Equatable {
     case zstd(path: String, offset: Int, ZstdError)
     /// An extracted tree is not the bundle it says.
     case treeDiffers(path: String, [String])
-    /// A source file changed between two readings, or is over what a bundle can hold.
-    case source(path: String, problem: String)
+    /// There is something already where a tree is to be extracted to.
+    case occupied(path: String)
 
     package var message: String {
         switch self {
@@ -31,7 +31,7 @@ package enum BundleError: ExplainedError, Equatable {
         case .treeDiffers(let path, let differences):
             "\(path) is not the bundle its manifest names: " + differences.prefix(5).joined(separator: "; ")
                 + (differences.count > 5 ? "; and \(differences.count - 5) more" : "")
-        case .source(let path, let problem): "\(path) \(problem)"
+        case .occupied(let path): "\(path) is there already and is not an empty folder"
         }
     }
 
@@ -40,13 +40,14 @@ package enum BundleError: ExplainedError, Equatable {
         case .truncated, .changed, .zstd: "copy or download it again, or build it anew"
         case .manifest(_, let error): error.hint
         case .treeDiffers: "extract the bundle again"
-        case .malformed, .table, .source: nil
+        case .occupied: "name a folder that does not exist yet"
+        case .malformed, .table: nil
         }
     }
 
     package var exitCode: ExitCode {
         switch self {
-        case .truncated, .malformed, .changed, .table, .zstd, .treeDiffers, .source: .dataError
+        case .truncated, .malformed, .changed, .table, .zstd, .treeDiffers, .occupied: .dataError
         case .manifest(_, let error): error.exitCode
         }
     }

@@ -16,11 +16,19 @@ package struct BundleExtractor: Sendable {
 
     /// Extracts `archive` to `folder`, which must not exist or be empty.
     package func extract(_ archive: String, to folder: String) throws -> BundleReader.Archive {
-        let tree = try AtomicDirectory(at: folder)
+        let tree = try begin(folder)
         let writer = TreeWriter(root: tree.temporaryPath, progress: progress)
         let result = try BundleReader(threads: threads).read(archive, visitor: writer)
         try tree.commit()
         return result
+    }
+}
+
+private func begin(_ folder: String) throws -> AtomicDirectory {
+    do {
+        return try AtomicDirectory(at: folder)
+    } catch FileError.failed(_, _, EEXIST) {
+        throw BundleError.occupied(path: folder)
     }
 }
 

@@ -30,6 +30,30 @@ package struct BundleHead: Sendable {
     /// The bundle digest.
     package var digest: SHA256Digest { SHA256.digest(manifestBytes) }
 
+    /// The files that the manifest says are served, and that the tables don't list.
+    var missingEntries: [String] {
+        let entries: [String?] =
+            switch manifest.entry {
+            case .onnx(let model, let library): [model, library]
+            case .script(let script, let model): [script, model]
+            }
+        return entries.compactMap { $0 }.filter { !holds($0) }
+    }
+
+    /// Whether a path from the bundle's root is a file, or a folder with files, in the tables.
+    private func holds(_ path: String) -> Bool {
+        tables.contains { table in
+            let prefix = "\(table.component.rawValue)/"
+            guard path.hasPrefix(prefix) else { return path == table.component.rawValue }
+            let wanted = path.utf8.dropFirst(prefix.utf8.count)
+            return table.contents.files.contains { file in
+                let found = file.path.text.utf8
+                return found.starts(with: wanted)
+                    && (found.count == wanted.count || found.dropFirst(wanted.count).first == UInt8(ascii: "/"))
+            }
+        }
+    }
+
     /// Bytes of all content files.
     package var contentBytes: Int { tables.reduce(0) { $0 + $1.contents.totalBytes } }
 
@@ -164,7 +188,11 @@ private struct HeadReader {
             }
             tables.append(BundleHead.Table(component: name, bytes: bytes, contents: contents))
         }
-        return (BundleHead(manifest: manifest, manifestBytes: manifestBytes, tables: tables), sizes)
+        let head = BundleHead(manifest: manifest, manifestBytes: manifestBytes, tables: tables)
+        if let missing = head.missingEntries.first {
+            throw scanner.malformed("the manifest serves \(missing), which is not in it")
+        }
+        return (head, sizes)
     }
 
     /// The content of a tar entry that has a frame of its own.

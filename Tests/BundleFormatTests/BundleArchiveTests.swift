@@ -64,10 +64,8 @@ import Testing
     @Test func refusesEveryFlippedByte() throws {
         defer { done() }
         // Small, so that each byte can have its turn: nothing in the file may be changed unseen.
-        let source = BundleSource(components: [
-            .app: [SourceFile(path: SampleBundle.path("a"), content: .bytes(Array("hello hello".utf8)))]
-        ])
-        try SampleBundle.write(to: "\(folder)/a", source)
+        try SampleBundle.write(to: "\(folder)/a", SampleBundle.small)
+        try BundleReader(threads: 1).read("\(folder)/a", visitor: RecordingVisitor())
         let good = try FileSystem.read("\(folder)/a", limit: 1 << 20)
         var accepted: [Int] = []
         for offset in good.indices {
@@ -84,10 +82,8 @@ import Testing
 
     @Test func refusesEveryTruncation() throws {
         defer { done() }
-        let source = BundleSource(components: [
-            .app: [SourceFile(path: SampleBundle.path("a"), content: .bytes(Array("hello hello".utf8)))]
-        ])
-        try SampleBundle.write(to: "\(folder)/a", source)
+        try SampleBundle.write(to: "\(folder)/a", SampleBundle.small)
+        try BundleReader(threads: 1).read("\(folder)/a", visitor: RecordingVisitor())
         let good = try FileSystem.read("\(folder)/a", limit: 1 << 20)
         for length in 0..<good.count {
             try SampleBundle.put(Array(good[..<length]), at: "\(folder)/bad")
@@ -99,6 +95,18 @@ import Testing
         #expect(throws: BundleError.self) {
             try BundleReader(threads: 1).read("\(folder)/bad", visitor: RecordingVisitor())
         }
+    }
+
+    @Test func refusesAManifestThatServesWhatIsNotThere() throws {
+        defer { done() }
+        let source = BundleSource(components: [
+            .app: [SourceFile(path: SampleBundle.path("other.py"), content: .bytes([1]))]
+        ])
+        try SampleBundle.write(to: "\(folder)/a", source)
+        let error = #expect(throws: BundleError.self) {
+            try BundleReader(threads: 1).read("\(folder)/a", visitor: RecordingVisitor())
+        }
+        #expect(error?.message.contains("app/score.py, which is not in it") == true)
     }
 
     @Test func appendedFramesComeOffAgain() throws {

@@ -51,13 +51,18 @@ enum SampleBundle {
         ])
     }
 
+    /// One small file, for tests that read the bundle once for each of its bytes.
+    static let small = BundleSource(components: [
+        .app: [SourceFile(path: path("score.py"), content: .bytes(Array("hello hello".utf8)))]
+    ])
+
     static func manifest(_ components: [ComponentName: Manifest.Component]) -> Manifest {
         guard let name = BundleName("sample"), let version = BundleVersion("1") else { fatalError("names") }
         var manifest = Manifest(
             name: name,
             version: version,
             platform: Platform(architecture: .amd64, glibc: GlibcVersion(2, 28), python: "cp311"),
-            entry: .script(path: "app/score.py", model: "model/big.bin"),
+            entry: .script(path: "app/score.py", model: components[.model] == nil ? nil : "model/big.bin"),
             interface: Manifest.Interface(epoch: 1, digest: nil)
         )
         manifest.components = components
