@@ -68,8 +68,9 @@ package struct Example: Sendable {
     package let purpose: String
     package let line: String
 
+    /// The purpose is printed with a colon after it; a full stop is taken away.
     package init(_ purpose: String, _ line: String) {
-        self.purpose = purpose
+        self.purpose = purpose.hasSuffix(".") ? String(purpose.dropLast()) : purpose
         self.line = line
     }
 }

@@ -36,8 +36,7 @@ struct HelpPage {
     }
 
     private var exitCodes: [(term: String, text: String)] {
-        guard !command.exitCodes.isEmpty else { return [] }
-        return ([.done] + command.exitCodes).map { (String($0.rawValue), $0.meaning) }
+        command.documentedExitCodes.map { (String($0.rawValue), $0.meaning) }
     }
 
     private func row(_ definition: ParameterDefinition) -> (term: String, text: String) {

@@ -35,7 +35,7 @@ enum MarkdownManual {
         }
         for example in command.examples { blocks.append("\(example.purpose):\n\n```sh\n\(example.line)\n```") }
         if !command.exitCodes.isEmpty {
-            let rows = ([.done] + command.exitCodes).map { [String($0.rawValue), $0.meaning] }
+            let rows = command.documentedExitCodes.map { [String($0.rawValue), $0.meaning] }
             blocks.append(table(["exit code", "meaning"], rows))
         }
         return blocks

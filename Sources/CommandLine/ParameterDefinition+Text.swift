@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// How parameters are written in usage lines, help, manuals and reference alike.
 extension ParameterDefinition {
     /// `-o, --out DIR`, or `PROJECT` for an argument; options without a letter are indented to line up where asked.
@@ -39,6 +41,11 @@ extension ParameterDefinition {
 extension Command {
     var argumentDefinitions: [ParameterDefinition] { arguments.map(\.definition) }
     var optionDefinitions: [ParameterDefinition] { options.map(\.definition) }
+
+    /// The declared codes and 0, each once and in order; none where none is declared.
+    var documentedExitCodes: [ExitCode] {
+        exitCodes.isEmpty ? [] : Set(exitCodes + [.done]).sorted { $0.rawValue < $1.rawValue }
+    }
 
     /// `edgepack build [OPTIONS] PROJECT`, given the names above the command.
     func usage(below path: [String]) -> String {

@@ -27,6 +27,8 @@ package struct Program: Sendable {
 
     /// Runs the program on the words of the process and ends the process.
     package func main() -> Never {
+        let problems = root.definitionProblems()
+        assert(problems.isEmpty, problems.joined(separator: "; "))
         prepareProcess()
         exit(run(Array(Swift.CommandLine.arguments.dropFirst()), on: .ofProcess()))
     }

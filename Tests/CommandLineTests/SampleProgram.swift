@@ -34,10 +34,10 @@ enum SampleProgram {
             "The same recipe gives the same loaf on every machine, whatever the weather, the hour and the person who "
                 + "happens to stand in front of the oven."
         ],
-        examples: [Example("Bake for two ovens", "kiln build rye -o dist --device gas --device wood")],
+        examples: [Example("Bake for two ovens.", "kiln build rye -o dist --device gas --device wood")],
         arguments: [project],
         options: [output, device, heat, limit, wait, level, share, json, force],
-        exitCodes: [.unlocked, .noInput]
+        exitCodes: [.noInput, .done, .unlocked]
     ) { arguments, terminal in
         terminal.notice("baking")
         try terminal.writeLine("loaf from \(arguments[project])")
