@@ -35,14 +35,14 @@ enum BuildCommand {
                 + "$XDG_CACHE_HOME/edgepack. Prints each bundle's digest and path."
         ],
         examples: [
-            Example("Build for this kind of machine.", "edgepack build examples/digits -o dist --device generic-x86_64")
+            Example("Build for this kind of machine", "edgepack build examples/digits -o dist --device generic-x86_64")
         ],
         arguments: [SharedParameters.project],
         options: [
             output, version, SharedParameters.devices, level, SharedParameters.threads, SharedParameters.uv,
             SharedParameters.json,
         ],
-        exitCodes: [.done, .unlocked, .configuration, .dataError, .noInput, .unavailable, .ioError],
+        exitCodes: [.unlocked, .configuration, .dataError, .noInput, .unavailable, .ioError],
         run: run
     )
 

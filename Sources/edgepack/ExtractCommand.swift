@@ -13,10 +13,10 @@ enum ExtractCommand {
         discussion: [
             "The folder appears when everything was right, or not at all. Signatures are checked by `verify`."
         ],
-        examples: [Example("Extract a bundle.", "edgepack extract digits.bundle.tar.zst ./tree")],
+        examples: [Example("Extract a bundle", "edgepack extract digits.bundle.tar.zst ./tree")],
         arguments: [SharedParameters.file, folder],
         options: [SharedParameters.threads],
-        exitCodes: [.done, .dataError, .incompatible, .noInput, .ioError],
+        exitCodes: [.dataError, .incompatible, .noInput, .ioError],
         run: run
     )
 

@@ -28,10 +28,10 @@ enum InitCommand {
         "init",
         summary: "begin a project: write bundle.yaml and, for a script, a first score.py",
         discussion: ["Writes only files that are not there yet."],
-        examples: [Example("Begin a project around a model.", "edgepack init digits --model model/digits.onnx")],
+        examples: [Example("Begin a project around a model", "edgepack init digits --model model/digits.onnx")],
         arguments: [folder],
         options: [name, kind, model],
-        exitCodes: [.done, .dataError, .ioError],
+        exitCodes: [.dataError, .ioError],
         run: run
     )
 

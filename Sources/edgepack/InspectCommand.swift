@@ -16,10 +16,10 @@ enum InspectCommand {
     static let command = Command(
         "inspect",
         summary: "show what a bundle is and holds, without checking its content",
-        examples: [Example("Look into a bundle.", "edgepack inspect dist/digits-1-*.bundle.tar.zst")],
+        examples: [Example("Look into a bundle", "edgepack inspect dist/digits-1-*.bundle.tar.zst")],
         arguments: [bundle],
         options: [files, SharedParameters.json],
-        exitCodes: [.done, .dataError, .incompatible, .noInput],
+        exitCodes: [.dataError, .incompatible, .noInput],
         run: run
     )
 

@@ -19,9 +19,9 @@ enum KeyCommand {
                 "generate",
                 summary: "make an ECDSA P-256 key pair",
                 discussion: ["Never overwrites a key. The private key is readable by its owner only."],
-                examples: [Example("Make a key for releases.", "edgepack key generate --out release.pem")],
+                examples: [Example("Make a key for releases", "edgepack key generate --out release.pem")],
                 options: [out],
-                exitCodes: [.done, .ioError, .noPermission],
+                exitCodes: [.ioError, .noPermission],
                 run: generate
             )
         ]

@@ -14,10 +14,10 @@ enum LockCommand {
         "lock",
         summary: "pin the environment: every package with version and hashes, for each platform",
         discussion: ["Writes locks/PLATFORM.txt in the project, which belong into version control. Uses uv."],
-        examples: [Example("Lock a project for all its devices.", "edgepack lock examples/digits-script")],
+        examples: [Example("Lock a project for all its devices", "edgepack lock examples/digits-script")],
         arguments: [SharedParameters.project],
         options: [upgrade, SharedParameters.devices, SharedParameters.uv, SharedParameters.json],
-        exitCodes: [.done, .configuration, .incompatible, .unavailable, .noInput],
+        exitCodes: [.configuration, .incompatible, .unavailable, .noInput],
         run: run
     )
 

@@ -17,7 +17,7 @@ enum SharedParameters {
     static let devices = Option.repeated(
         "device",
         .text.named("PROFILE"),
-        summary: "device profile to build for, by name or path, instead of those in bundle.yaml; may be repeated"
+        summary: "device profile to build for, by name or path, instead of those in bundle.yaml"
     )
     static let threads = Option.optional(
         "threads",

@@ -17,10 +17,10 @@ enum SignCommand {
                 + "anew and renamed. A signature serves people and third parties; what runs on a box is decided by its "
                 + "update repository."
         ],
-        examples: [Example("Sign a bundle.", "edgepack sign --key release.pem dist/digits-1-*.bundle.tar.zst")],
+        examples: [Example("Sign a bundle", "edgepack sign --key release.pem dist/digits-1-*.bundle.tar.zst")],
         arguments: [SharedParameters.file],
         options: [key, SharedParameters.threads],
-        exitCodes: [.done, .dataError, .noInput, .ioError],
+        exitCodes: [.dataError, .noInput, .ioError],
         run: run
     )
 
@@ -60,13 +60,13 @@ enum SignatureCommand {
                 summary: "write a bundle's signature to a file, as other tools for model signing read it",
                 examples: [
                     Example(
-                        "Have another tool verify it.",
+                        "Have another tool verify it",
                         "edgepack signature export FILE.bundle.tar.zst -o model.sig"
                     )
                 ],
                 arguments: [SharedParameters.file],
                 options: [output, key],
-                exitCodes: [.done, .signatureInvalid, .dataError, .noInput],
+                exitCodes: [.signatureInvalid, .dataError, .noInput],
                 run: export
             )
         ]

@@ -40,8 +40,8 @@ enum TestCommand {
                 + "tested here."
         ],
         examples: [
-            Example("Check a bundle before it is signed.", "edgepack test dist/digits-1-*.bundle.tar.zst"),
-            Example("Compute the expected answers.", "edgepack test --record examples/digits"),
+            Example("Check a bundle before it is signed", "edgepack test dist/digits-1-*.bundle.tar.zst"),
+            Example("Compute the expected answers", "edgepack test --record examples/digits"),
         ],
         arguments: [bundle],
         options: [record, runtime, python, SharedParameters.threads, SharedParameters.uv, SharedParameters.json],

@@ -30,12 +30,12 @@ enum VerifyCommand {
         "verify",
         summary: "check every byte of a bundle, and who signed it",
         examples: [
-            Example("Verify a file.", "edgepack verify digits.bundle.tar.zst --key release.pub"),
-            Example("Verify a tree.", "edgepack verify --tree ./tree --signature model.sig --key release.pub"),
+            Example("Verify a file", "edgepack verify digits.bundle.tar.zst --key release.pub"),
+            Example("Verify a tree", "edgepack verify --tree ./tree --signature model.sig --key release.pub"),
         ],
         arguments: [file],
         options: [key, tree, signature, SharedParameters.threads, SharedParameters.json],
-        exitCodes: [.done, .signatureInvalid, .dataError, .incompatible, .noInput],
+        exitCodes: [.signatureInvalid, .dataError, .incompatible, .noInput],
         run: run
     )
 

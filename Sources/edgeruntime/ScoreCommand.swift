@@ -17,10 +17,10 @@ enum ScoreCommand {
     static let command = Command(
         "score",
         summary: "answer one request without a server",
-        examples: [Example("Score an image.", "edgeruntime score ./digits-tree requests/seven.json")],
+        examples: [Example("Score an image", "edgeruntime score ./digits-tree requests/seven.json")],
         arguments: [SharedParameters.bundle, request],
         options: SharedParameters.all,
-        exitCodes: [.done, .failed, .incompatible, .modelNotLoaded, .dataError, .noInput],
+        exitCodes: [.failed, .incompatible, .modelNotLoaded, .dataError, .noInput],
         run: run
     )
 

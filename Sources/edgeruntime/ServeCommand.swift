@@ -37,8 +37,8 @@ enum ServeCommand {
             "A socket handed over by systemd (LISTEN_FDS) is used where neither --port, --listen nor --socket is given.",
         ],
         examples: [
-            Example("Serve a bundle on the default port.", "edgeruntime serve ./digits-tree"),
-            Example("Try a model that is not packed yet.", "edgeruntime serve model.onnx --port 9000"),
+            Example("Serve a bundle on the default port", "edgeruntime serve ./digits-tree"),
+            Example("Try a model that is not packed yet", "edgeruntime serve model.onnx --port 9000"),
         ],
         arguments: [SharedParameters.bundle],
         options: [port, listen, socket, threads, noWarmUp] + SharedParameters.all,

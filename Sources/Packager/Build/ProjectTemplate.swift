@@ -1,3 +1,4 @@
+internal import BundleManifest
 package import Diagnostics
 internal import FileSystem
 
@@ -92,7 +93,7 @@ package struct ProjectTemplate: Sendable {
         #   atol: 1.0e-5
         #   rtol: 1.0e-4
 
-        devices: [generic-x86_64]
+        devices: [generic-\(Platform.Architecture.current.rawValue)]
 
         """
     }
