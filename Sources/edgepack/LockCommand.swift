@@ -10,13 +10,19 @@ enum LockCommand {
         summary: "take the newest versions that fit, instead of keeping those already locked"
     )
 
+    private static let devices = Option.repeated(
+        "device",
+        .text.named("PROFILE"),
+        summary: "lock for this device profile too, beside those in bundle.yaml"
+    )
+
     static let command = Command(
         "lock",
         summary: "pin the environment: every package with version and hashes, for each platform",
         discussion: ["Writes locks/PLATFORM.txt in the project, which belong into version control. Uses uv."],
         examples: [Example("Lock a project for all its devices", "edgepack lock examples/digits-script")],
         arguments: [SharedParameters.project],
-        options: [upgrade, SharedParameters.devices, SharedParameters.uv, SharedParameters.json],
+        options: [upgrade, devices, SharedParameters.uv, SharedParameters.json],
         exitCodes: [.configuration, .incompatible, .unavailable, .noInput],
         run: run
     )
@@ -25,7 +31,8 @@ enum LockCommand {
         let project = try Project.read(arguments[SharedParameters.project])
         let outcomes = try LockResolver(uv: SharedParameters.uv(arguments)).lock(
             project,
-            on: try SharedParameters.profiles(arguments, project),
+            on: try DeviceProfiles(projectFolder: project.folder).profiles(of: project.file)
+                + arguments[devices].map { try DeviceProfiles(projectFolder: project.folder).profile($0) },
             upgrade: arguments[upgrade]
         )
         if arguments[SharedParameters.json] {

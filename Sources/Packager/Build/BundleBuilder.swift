@@ -8,6 +8,7 @@ internal import JSON
 package struct BundleBuilder: Sendable {
     /// What to build from a project.
     package struct Request: Sendable {
+        /// The classes of boxes to build for.
         package var profiles: [DeviceProfile]
         package var version: BundleVersion
         /// The folder for the bundles; made if it is missing.
@@ -57,7 +58,7 @@ package struct BundleBuilder: Sendable {
         writing: @escaping @Sendable (String, Int, Int) -> Void
     ) throws -> [Built] {
         try project.checkPaths()
-        let requests = try LockRequest.requests(of: project, on: request.profiles)
+        let requests = try lockRequests(for: request.profiles)
         let locks = try requests.map { ($0, try LockFile.read(of: project, for: $0)) }
         let tree = try ProjectTree(project)
         var environments: [(LockRequest, LockedEnvironment)] = []
@@ -69,6 +70,14 @@ package struct BundleBuilder: Sendable {
         return try environments.map { lockRequest, environment in
             try build(request, tree, lockRequest.platform, environment, writing)
         }
+    }
+
+    /// What the wanted bundles need locked. A lock serves all the project's devices of a platform, the oldest decides,
+    /// so it is asked for with all of them, however few are built.
+    private func lockRequests(for profiles: [DeviceProfile]) throws -> [LockRequest] {
+        let own = try DeviceProfiles(projectFolder: project.folder).profiles(of: project.file)
+        let wanted = Set(try LockPlatform.platforms(of: project.file, on: profiles).map(\.key))
+        return try LockRequest.requests(of: project, on: own + profiles).filter { wanted.contains($0.platform.key) }
     }
 
     private func build(
