@@ -86,6 +86,19 @@ struct HouseRules {
         return house.manifest.targets.map(\.name).filter { name in refused.contains { name.hasSuffix($0) } }
     }
 
+    /// Targets that the map in ARCHITECTURE.md lacks or holds twice, and lines of it that are no target.
+    func differences(fromMap document: String) -> [String] {
+        let lines = document.split(separator: "\n").drop { $0 != "## Map of targets" }.dropFirst()
+        // A line of the map: | `JSON` | what it is |
+        let listed = lines.prefix { !$0.hasPrefix("## ") }.compactMap { line -> String? in
+            line.hasPrefix("| `") ? String(line.dropFirst(3).prefix { $0 != "`" }) : nil
+        }
+        let names = Set(targets.map(\.name))
+        return names.subtracting(listed).sorted().map { "\($0) is missing" }
+            + Set(listed).subtracting(names).sorted().map { "\($0) is no target" }
+            + names.filter { name in listed.count { $0 == name } > 1 }.sorted().map { "\($0) stands twice" }
+    }
+
     private func imports(by target: String, where isWrong: (String) -> Bool) -> [String] {
         (house.imports[target] ?? []).filter { isWrong($0.module) }.map { "\($0.file) imports \($0.module)" }
     }

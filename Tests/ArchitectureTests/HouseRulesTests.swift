@@ -118,6 +118,25 @@ import Testing
         #expect(rules.namesThatSayNothing() == [name])
     }
 
+    @Test func refusesAMapThatIsNotOfThisHouse() throws {
+        let map = """
+            ## Map of targets
+            | target | what it is |
+            | `edgepack` | x |
+            | `edgeruntime` | x |
+            | `Engine` | x |
+            | `Engine` | x |
+            | `CGlue` | x |
+            | `CEngine` | x |
+            | `Numbers` | x |
+            ## Threads
+            | `watcher` | another table |
+            """
+        let rules = try Self.rules()
+        let expected = ["Words is missing", "Numbers is no target", "Engine stands twice"]
+        #expect(rules.differences(fromMap: map) == expected)
+    }
+
     @Test func refusesAPackageFromOutside() {
         #expect(throws: PackageManifestError.outsidePackage("the package has dependencies")) {
             try Self.rules(replacing: "products:", with: #"dependencies: [.package(path: "x")], products:"#)

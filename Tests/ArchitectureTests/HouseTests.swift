@@ -54,4 +54,8 @@ private let table = """
     @Test func theRuntimeLinksNoArchiveAndNoKeys() { #expect(rules.runtimeLinksTooMuch() == []) }
 
     @Test func everyTargetHasANameThatSaysWhatItDoes() { #expect(rules.namesThatSayNothing() == []) }
+
+    @Test func theMapHasOneLineForEveryTarget() throws {
+        #expect(rules.differences(fromMap: try Repository.text("ARCHITECTURE.md")) == [])
+    }
 }
