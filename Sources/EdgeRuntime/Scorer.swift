@@ -8,8 +8,10 @@ internal import Processes
 package struct RuntimeOptions: Sendable {
     /// The interpreter for scripts; nil searches PATH for the one the bundle needs.
     package var python: String?
-    /// ONNX Runtime for what brings none of its own; nil asks this machine's Python.
+    /// ONNX Runtime in place of the bundle's own.
     package var onnxRuntime: String?
+    /// ONNX Runtime for what brings none of its own; nil asks this machine's Python.
+    package var developmentLibrary: String?
     /// Threads that one inference may use.
     package var threads = 1
     /// Run the conformance samples before the first request is answered.
@@ -36,7 +38,8 @@ enum Scorer: Sendable {
                     name: bundle.name,
                     version: bundle.version,
                     model: model,
-                    library: try options.onnxRuntime ?? library ?? findLibrary(python: options.python),
+                    library: try options.onnxRuntime ?? library ?? options.developmentLibrary
+                        ?? findLibrary(python: options.python),
                     threads: options.threads
                 )
             )

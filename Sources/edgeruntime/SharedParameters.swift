@@ -18,8 +18,8 @@ enum SharedParameters {
     static let onnxRuntime = Option.optional(
         "onnxruntime",
         .path,
-        environment: "EDGE_ONNXRUNTIME",
-        summary: "libonnxruntime.so to use in place of the bundle's own; a bare .onnx file has none"
+        summary: "libonnxruntime.so to use in place of the bundle's own; for what has none, such as a bare .onnx file, "
+            + "EDGE_ONNXRUNTIME names one too"
     )
     static let inferenceThreads = Option(
         "inference-threads",
@@ -33,8 +33,9 @@ enum SharedParameters {
     static func options(_ arguments: ParsedArguments) -> RuntimeOptions {
         var options = RuntimeOptions()
         options.python = arguments[python]
-        // The bundle's own library was tested with the bundle: the environment variable is for files without one.
         options.onnxRuntime = arguments[onnxRuntime]
+        // The bundle's own library was tested with the bundle: no variable left in an environment replaces it.
+        options.developmentLibrary = getenv("EDGE_ONNXRUNTIME").map { String(cString: $0) }
         options.threads = arguments[inferenceThreads]
         return options
     }
