@@ -25,6 +25,8 @@ package struct AppendedFrame: Equatable, Sendable {
         let magic = withUnsafeBytes(of: SkippableFrame.appendedMagic.littleEndian) { Array($0) }
         guard frame.starts(with: magic), frame.count >= 8 + SkippableFrame.trailerLength,
             case let tag = Array(frame.suffix(8)), tag.allSatisfy({ (0x21...0x7E).contains($0) }),
+            // Walking back from the end, the index's tag is where the built file ends: nothing behind it may carry it.
+            tag != ArchiveIndex.tag,
             let body = SkippableFrame.body(ofPayload: Array(frame.dropFirst(8)), tag: tag)
         else { return nil }
         self.init(tag: String(decoding: tag, as: UTF8.self), body: body)
@@ -58,7 +60,8 @@ package struct BundleTail: Sendable {
         var appended: [AppendedFrame] = []
         while true {
             let length = end >= 24 ? readLittleEndian(try file.bytes(at: end - 16, count: 8)) : 0
-            guard (SkippableFrame.trailerLength...AppendedFrame.sizeLimit).contains(length), length + 8 <= end else {
+            guard (SkippableFrame.trailerLength...AppendedFrame.sizeLimit - 8).contains(length), length + 8 <= end
+            else {
                 throw BundleError.malformed(
                     path: path,
                     offset: max(0, end - 16),

@@ -14,6 +14,8 @@ package enum BundleError: ExplainedError, Equatable {
     /// The manifest or a table of contents can't be read.
     case manifest(path: String, ManifestError)
     case table(path: String, JSONError)
+    /// Two of its signed parts disagree.
+    case contradictory(path: String, problem: String)
     case zstd(path: String, offset: Int, ZstdError)
     /// An extracted tree is not the bundle it says.
     case treeDiffers(path: String, [String])
@@ -27,6 +29,7 @@ package enum BundleError: ExplainedError, Equatable {
         case .changed(let path, let part): "\(path) is damaged or was changed: \(part) is not what its digest says"
         case .manifest(let path, let error): "\(path): \(error.message)"
         case .table(let path, let error): "\(path): \(error.message)"
+        case .contradictory(let path, let problem): "\(path) contradicts itself: \(problem)"
         case .zstd(let path, let offset, let error): "\(path) is damaged at byte \(offset): \(error.message)"
         case .treeDiffers(let path, let differences):
             "\(path) is not the bundle its manifest names: " + differences.prefix(5).joined(separator: "; ")
@@ -41,13 +44,13 @@ package enum BundleError: ExplainedError, Equatable {
         case .manifest(_, let error): error.hint
         case .treeDiffers: "extract the bundle again"
         case .occupied: "name a folder that does not exist yet"
-        case .malformed, .table: nil
+        case .malformed, .table, .contradictory: nil
         }
     }
 
     package var exitCode: ExitCode {
         switch self {
-        case .truncated, .malformed, .changed, .table, .zstd, .treeDiffers, .occupied: .dataError
+        case .truncated, .malformed, .changed, .table, .contradictory, .zstd, .treeDiffers, .occupied: .dataError
         case .manifest(_, let error): error.exitCode
         }
     }

@@ -1,5 +1,5 @@
 package import BundleManifest
-package import Digest
+internal import Digest
 internal import FileSystem
 internal import JSON
 internal import Zstd
@@ -13,61 +13,6 @@ package protocol BundleVisitor: AnyObject {
     func content(_ bytes: [UInt8]) throws
     /// The file has ended and its digest is right.
     func endFile() throws
-}
-
-/// The signed part of a bundle: the manifest and the tables of contents, with their bytes.
-package struct BundleHead: Sendable {
-    package struct Table: Sendable {
-        package let component: ComponentName
-        package let bytes: [UInt8]
-        package let contents: TableOfContents
-    }
-
-    package let manifest: Manifest
-    package let manifestBytes: [UInt8]
-    package let tables: [Table]
-
-    /// The bundle digest.
-    package var digest: SHA256Digest { SHA256.digest(manifestBytes) }
-
-    /// The files that the manifest says are served, and that the tables don't list.
-    var missingEntries: [String] {
-        let entries: [String?] =
-            switch manifest.entry {
-            case .onnx(let model, let library): [model, library]
-            case .script(let script, let model): [script, model]
-            }
-        return entries.compactMap { $0 }.filter { !holds($0) }
-    }
-
-    /// Whether a path from the bundle's root is a file, or a folder with files, in the tables.
-    private func holds(_ path: String) -> Bool {
-        tables.contains { table in
-            let prefix = "\(table.component.rawValue)/"
-            guard path.hasPrefix(prefix) else { return path == table.component.rawValue }
-            let wanted = path.utf8.dropFirst(prefix.utf8.count)
-            return table.contents.files.contains { file in
-                let found = file.path.text.utf8
-                return found.starts(with: wanted)
-                    && (found.count == wanted.count || found.dropFirst(wanted.count).first == UInt8(ascii: "/"))
-            }
-        }
-    }
-
-    /// Bytes of all content files.
-    package var contentBytes: Int { tables.reduce(0) { $0 + $1.contents.totalBytes } }
-
-    /// Every file of the extracted tree with its digest: the manifest, the tables, the content.
-    package var treeDigests: [(path: String, digest: SHA256Digest)] {
-        var files = [(BundleLayout.manifestPath, digest)]
-        for table in tables {
-            files.append((BundleLayout.tablePath(table.component), SHA256.digest(table.bytes)))
-            for file in table.contents.files {
-                files.append((BundleLayout.path(of: file.path, in: table.component), file.digest))
-            }
-        }
-        return files
-    }
 }
 
 /// Reads a bundle file from front to back, once, and checks every byte of it.
@@ -162,35 +107,10 @@ extension FrameScanner {
 private struct HeadReader {
     func read(_ scanner: inout FrameScanner) throws -> (head: BundleHead, frameSizes: [Int]) {
         var sizes: [Int] = []
-        let manifestBytes = try entry(BundleLayout.manifestPath, limit: Manifest.limits.bytes, &scanner, &sizes)
-        let manifest: Manifest
-        do {
-            manifest = try Manifest.parse(manifestBytes)
-        } catch {
-            throw BundleError.manifest(path: scanner.path, error)
-        }
-        var tables: [BundleHead.Table] = []
-        for name in ComponentName.allCases {
-            guard let component = manifest.components[name] else { continue }
-            let path = BundleLayout.tablePath(name)
-            let bytes = try entry(path, limit: TableOfContents.limits.bytes, &scanner, &sizes)
-            guard SHA256.digest(bytes) == component.tableDigest else {
-                throw BundleError.changed(path: scanner.path, part: path)
-            }
-            let contents: TableOfContents
-            do {
-                contents = try TableOfContents.parse(bytes, path: path)
-            } catch {
-                throw BundleError.table(path: scanner.path, error)
-            }
-            guard contents.totalBytes == component.bytes, contents.files.count == component.files else {
-                throw scanner.malformed("\(path) holds other sums than the manifest says")
-            }
-            tables.append(BundleHead.Table(component: name, bytes: bytes, contents: contents))
-        }
-        let head = BundleHead(manifest: manifest, manifestBytes: manifestBytes, tables: tables)
-        if let missing = head.missingEntries.first {
-            throw scanner.malformed("the manifest serves \(missing), which is not in it")
+        let path = scanner.path
+        let manifest = try entry(BundleLayout.manifestPath, limit: Manifest.limits.bytes, &scanner, &sizes)
+        let head = try BundleHead(manifest, of: path) { table throws in
+            try entry(table, limit: TableOfContents.limits.bytes, &scanner, &sizes)
         }
         return (head, sizes)
     }

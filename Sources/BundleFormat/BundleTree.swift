@@ -40,30 +40,10 @@ package enum BundleTree {
 
     /// The manifest and tables of an extracted tree, which are what their digests say; the files are not looked at.
     package static func readHead(_ folder: String) throws -> BundleHead {
-        let manifestPath = "\(folder)/\(BundleLayout.manifestPath)"
-        let manifestBytes = try FileSystem.read(manifestPath, limit: Manifest.limits.bytes)
-        let manifest: Manifest
-        do {
-            manifest = try Manifest.parse(manifestBytes)
-        } catch {
-            throw BundleError.manifest(path: folder, error)
+        let manifest = try FileSystem.read("\(folder)/\(BundleLayout.manifestPath)", limit: Manifest.limits.bytes)
+        return try BundleHead(manifest, of: folder) { table throws in
+            try FileSystem.read("\(folder)/\(table)", limit: TableOfContents.limits.bytes)
         }
-        var tables: [BundleHead.Table] = []
-        for name in ComponentName.allCases {
-            guard let component = manifest.components[name] else { continue }
-            let path = BundleLayout.tablePath(name)
-            let bytes = try FileSystem.read("\(folder)/\(path)", limit: TableOfContents.limits.bytes)
-            guard SHA256.digest(bytes) == component.tableDigest else {
-                throw BundleError.changed(path: folder, part: path)
-            }
-            do throws(JSONError) {
-                let contents = try TableOfContents.parse(bytes, path: path)
-                tables.append(BundleHead.Table(component: name, bytes: bytes, contents: contents))
-            } catch {
-                throw BundleError.table(path: folder, error)
-            }
-        }
-        return BundleHead(manifest: manifest, manifestBytes: manifestBytes, tables: tables)
     }
 
     /// What is wrong with a file, or nil. `entry` is nil for the manifest and the tables, whose bytes are checked.

@@ -34,10 +34,10 @@ package enum JSONValue: Hashable, Sendable {
         case .object:
             try reader.enterObject()
             var object = JSONObject()
-            var names = Set<String>()
+            var names = Set<JSONName>()
             while let name = try reader.nextMember() {
                 let text = reader.text(at: name)
-                guard names.insert(text).inserted else { throw .duplicateName(text, offset: name.start) }
+                guard names.insert(JSONName(text)).inserted else { throw .duplicateName(text, offset: name.start) }
                 object.append(text, try JSONValue(&reader, left: &left, limit: limit))
             }
             self = .object(object)
@@ -132,9 +132,9 @@ package struct JSONObject: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     package init(dictionaryLiteral elements: (String, JSONValue)...) { self.init(elements) }
 
     package subscript(name: String) -> JSONValue? {
-        get { members.first { $0.name == name }?.value }
+        get { members.first { JSONName($0.name) == JSONName(name) }?.value }
         set {
-            if let index = members.firstIndex(where: { $0.name == name }) {
+            if let index = members.firstIndex(where: { JSONName($0.name) == JSONName(name) }) {
                 if let newValue { members[index].value = newValue } else { members.remove(at: index) }
             } else if let newValue {
                 members.append((name, newValue))
@@ -156,5 +156,19 @@ package struct JSONObject: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     package func hash(into hasher: inout Hasher) {
         hasher.combine(members.count)
         hasher.combine(Set(members.map(\.name)))
+    }
+}
+
+/// A member's name, compared byte by byte: String's own equality is that of normalised text, by which two readers
+/// could disagree about which members an object has.
+private struct JSONName: Hashable {
+    private let text: String
+
+    init(_ text: String) { self.text = text }
+
+    static func == (left: JSONName, right: JSONName) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+
+    func hash(into hasher: inout Hasher) {
+        for byte in text.utf8 { hasher.combine(byte) }
     }
 }

@@ -124,6 +124,33 @@ import Testing
         #expect(try FileSystem.read(path, limit: 1 << 24) == before)
     }
 
+    @Test func refusesAnAppendedFrameThatPassesForTheIndex() throws {
+        defer { done() }
+        let path = "\(folder)/a"
+        try SampleBundle.write(to: path)
+        let frame = AppendedFrame(tag: "EDGEIDX1", body: [1, 2, 3])
+        try SampleBundle.put(try FileSystem.read(path, limit: 1 << 24) + frame.bytes, at: path)
+        #expect(throws: BundleError.self) {
+            try BundleReader(threads: 1).read(path, visitor: RecordingVisitor())
+        }
+    }
+
+    @Test func aTreeIsReadAsStrictlyAsAnArchive() throws {
+        defer { done() }
+        try SampleBundle.write(to: "\(folder)/a")
+        let archive = try BundleExtractor(threads: 2).extract("\(folder)/a", to: "\(folder)/tree")
+        #expect(try BundleTree.verify("\(folder)/tree").digest == archive.head.digest)
+        chmod("\(folder)/tree/app/score.py", 0o755)
+        try SampleBundle.put([66], at: "\(folder)/tree/app/extra")
+        unlink("\(folder)/tree/app/empty.txt")
+        let error = #expect(throws: BundleError.self) { try BundleTree.verify("\(folder)/tree") }
+        for problem in [
+            "app/score.py has mode 755, not 644", "app/extra is not part of it", "app/empty.txt is missing",
+        ] {
+            #expect(error?.message.contains(problem) == true)
+        }
+    }
+
     @Test func extractsWholeOrNotAtAll() throws {
         defer { done() }
         let path = "\(folder)/a"

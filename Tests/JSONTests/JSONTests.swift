@@ -40,6 +40,12 @@ private func parse(_ text: String, depth: Int = 64, values: Int = 1000) throws -
         #expect(throws: JSONError.duplicateName("a", offset: 8)) { try parse(#"{"a":1,"\u0061":2}"#) }
     }
 
+    @Test func tellsNamesApartByTheirBytes() throws {
+        let value = try parse("{\"\u{E9}\":1,\"e\u{301}\":2}")
+        #expect(value["\u{E9}"] == 1)
+        #expect(value["e\u{301}"] == 2)
+    }
+
     @Test func holdsItsLimits() throws {
         #expect(throws: JSONError.tooDeep(limit: 2, offset: 2)) { try parse("[[[]]]", depth: 2) }
         #expect(throws: JSONError.tooManyValues(limit: 3)) { try parse("[1,2,3]", values: 3) }
