@@ -9,6 +9,8 @@ package struct AppendedFrame: Equatable, Sendable {
     /// The largest frame that is read: the signature of some 250,000 files.
     package static let sizeLimit = 64 << 20
     package static let countLimit = 64
+    /// Bytes of all frames behind one bundle, which are kept in memory while it is read.
+    package static let totalLimit = 64 << 20
 
     /// Eight ASCII characters that say what it is.
     package let tag: String
@@ -58,6 +60,7 @@ package struct BundleTail: Sendable {
         let file = try File.open(path)
         var end = try file.status().size
         var appended: [AppendedFrame] = []
+        var total = 0
         while true {
             let length = end >= 24 ? readLittleEndian(try file.bytes(at: end - 16, count: 8)) : 0
             guard (SkippableFrame.trailerLength...AppendedFrame.sizeLimit - 8).contains(length), length + 8 <= end
@@ -71,6 +74,11 @@ package struct BundleTail: Sendable {
             if try file.bytes(at: end - 8, count: 8) == ArchiveIndex.tag {
                 return BundleTail(builtSize: end, appended: appended.reversed())
             }
+            total += length + 8
+            guard total <= AppendedFrame.totalLimit else {
+                let problem = "more than \(AppendedFrame.totalLimit) bytes are appended"
+                throw BundleError.malformed(path: path, offset: end - length - 8, problem: problem)
+            }
             let frame = try file.bytes(at: end - length - 8, count: length + 8)
             guard let known = AppendedFrame(frame: frame), appended.count < AppendedFrame.countLimit else {
                 throw BundleError.malformed(path: path, offset: end - length - 8, problem: "expected an appended frame")
@@ -81,7 +89,12 @@ package struct BundleTail: Sendable {
     }
 
     /// Writes `path` anew with `frames` behind the built file in place of those there now; whole or not at all.
+    ///
+    /// Throws `tooManyAppended` rather than write what no reader would take.
     package func replaceAppended(of path: String, with frames: [AppendedFrame]) throws {
+        guard frames.count <= AppendedFrame.countLimit,
+            frames.reduce(0, { $0 + $1.bytes.count }) <= AppendedFrame.totalLimit
+        else { throw BundleError.tooManyAppended(path: path) }
         let source = try File.open(path)
         let mode = try source.status().permissions
         let result = try AtomicFile(at: path, mode: mode)

@@ -19,6 +19,10 @@ package enum BundleError: ExplainedError, Equatable {
     case zstd(path: String, offset: Int, ZstdError)
     /// An extracted tree is not the bundle it says.
     case treeDiffers(path: String, [String])
+    /// More would be appended to the file than a reader accepts.
+    case tooManyAppended(path: String)
+    /// The content is out of all proportion to the archive: what a decompression bomb looks like.
+    case tooDense(path: String, content: Int, limit: Int)
     /// There is something already where a tree is to be extracted to.
     case occupied(path: String)
 
@@ -34,6 +38,12 @@ package enum BundleError: ExplainedError, Equatable {
         case .treeDiffers(let path, let differences):
             "\(path) is not the bundle its manifest names: " + differences.prefix(5).joined(separator: "; ")
                 + (differences.count > 5 ? "; and \(differences.count - 5) more" : "")
+        case .tooManyAppended(let path):
+            "\(path) would carry more than \(AppendedFrame.countLimit) signatures and other frames, or "
+                + "\(AppendedFrame.totalLimit) bytes of them"
+        case .tooDense(let path, let content, let limit):
+            "\(path) would unpack to \(Quantity.readable(bytes: content)), more than the "
+                + "\(Quantity.readable(bytes: limit)) that a file of its size may hold"
         case .occupied(let path): "\(path) is there already and is not an empty folder"
         }
     }
@@ -44,13 +54,16 @@ package enum BundleError: ExplainedError, Equatable {
         case .manifest(_, let error): error.hint
         case .treeDiffers: "extract the bundle again"
         case .occupied: "name a folder that does not exist yet"
-        case .malformed, .table, .contradictory: nil
+        case .malformed, .table, .contradictory, .tooDense: nil
+        case .tooManyAppended: "export the signatures that are needed, and sign a file as it was built"
         }
     }
 
     package var exitCode: ExitCode {
         switch self {
-        case .truncated, .malformed, .changed, .table, .contradictory, .zstd, .treeDiffers, .occupied: .dataError
+        case .truncated, .malformed, .changed, .table, .contradictory, .zstd, .treeDiffers, .occupied, .tooManyAppended,
+            .tooDense:
+            .dataError
         case .manifest(_, let error): error.exitCode
         }
     }

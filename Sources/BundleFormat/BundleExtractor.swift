@@ -1,4 +1,5 @@
 internal import BundleManifest
+internal import Diagnostics
 internal import FileSystem
 internal import Glibc
 
@@ -17,9 +18,9 @@ package struct BundleExtractor: Sendable {
     /// Extracts `archive` to `folder`, which must not exist or be empty.
     package func extract(_ archive: String, to folder: String) throws -> BundleReader.Archive {
         let tree = try begin(folder)
-        let writer = TreeWriter(root: tree.temporaryPath, progress: progress)
+        let writer = TreeWriter(root: tree.temporaryPath, destination: folder, progress: progress)
         let result = try BundleReader(threads: threads).read(archive, visitor: writer)
-        try tree.commit()
+        try tree.commit(durably: false)
         return result
     }
 }
@@ -35,15 +36,18 @@ private func begin(_ folder: String) throws -> AtomicDirectory {
 /// Writes each file as it comes. Its modes hold whatever the umask.
 private final class TreeWriter: BundleVisitor {
     private let root: String
+    /// What errors call the tree.
+    private let destination: String
     private let progress: @Sendable (Int, Int) -> Void
-    private var folders: Set<String> = []
+    private var folders: Set<ExactText> = []
     private var file: Int32 = -1
     private var path = ""
     private var written = 0
     private var total = 0
 
-    init(root: String, progress: @escaping @Sendable (Int, Int) -> Void) {
+    init(root: String, destination: String, progress: @escaping @Sendable (Int, Int) -> Void) {
         self.root = root
+        self.destination = destination
         self.progress = progress
     }
 
@@ -51,6 +55,8 @@ private final class TreeWriter: BundleVisitor {
 
     func begin(_ head: BundleHead) throws {
         total = head.contentBytes
+        let free = try FileSystem.freeBytes(at: root)
+        guard total <= free else { throw FileError.noRoom(path: destination, needed: total, free: free) }
         try write(BundleLayout.manifestPath, head.manifestBytes)
         for table in head.tables { try write(BundleLayout.tablePath(table.component), table.bytes) }
     }
@@ -65,7 +71,7 @@ private final class TreeWriter: BundleVisitor {
             while done < buffer.count {
                 let count = Glibc.write(file, buffer.baseAddress.map { $0 + done }, buffer.count - done)
                 if count < 0, errno == EINTR { continue }
-                guard count >= 0 else { throw FileError.failed(operation: "write", path: path, code: errno) }
+                guard count >= 0 else { throw failure("write") }
                 done += count
             }
         }
@@ -77,7 +83,12 @@ private final class TreeWriter: BundleVisitor {
         let descriptor = file
         file = -1
         // A full quota may be told only here.
-        guard Glibc.close(descriptor) == 0 else { throw FileError.failed(operation: "write", path: path, code: errno) }
+        guard Glibc.close(descriptor) == 0 else { throw failure("write") }
+    }
+
+    /// An error of the last call, about the place where the file was to be in the end.
+    private func failure(_ operation: String) -> FileError {
+        .failed(operation: operation, path: "\(destination)/\(path)", code: errno)
     }
 
     private func write(_ name: String, _ bytes: [UInt8]) throws {
@@ -89,17 +100,17 @@ private final class TreeWriter: BundleVisitor {
 
     private func open(_ name: String, isExecutable: Bool) throws {
         try makeFolder(FileSystem.parent(of: name))
-        path = "\(root)/\(name)"
+        path = name
         let mode: mode_t = isExecutable ? 0o755 : 0o644
         // Nothing is there and nothing is followed: the folder is new and ours.
-        file = Glibc.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
+        file = Glibc.open("\(root)/\(name)", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
         guard file >= 0, fchmod(file, mode) == 0 else {
-            throw FileError.failed(operation: "create", path: path, code: errno)
+            throw failure("create")
         }
     }
 
     private func makeFolder(_ name: String) throws {
-        guard name != ".", folders.insert(name).inserted else { return }
+        guard name != ".", folders.insert(ExactText(name)).inserted else { return }
         try makeFolder(FileSystem.parent(of: name))
         try FileSystem.createDirectory("\(root)/\(name)", mode: 0o755)
     }

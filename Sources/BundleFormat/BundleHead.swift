@@ -53,11 +53,21 @@ package struct BundleHead: Sendable {
             throw BundleError.manifest(path: path, error)
         }
         self.manifestBytes = manifestBytes
+        guard manifest.components.values.reduce(0, { $0 + $1.files }) <= TableOfContents.fileLimit else {
+            let problem = "it lists more than \(TableOfContents.fileLimit) files"
+            throw BundleError.contradictory(path: path, problem: problem)
+        }
         var tables: [Table] = []
+        var tableBytes = 0
         for name in ComponentName.allCases {
             guard let component = manifest.components[name] else { continue }
             let tablePath = BundleLayout.tablePath(name)
             let bytes = try read(tablePath)
+            tableBytes += bytes.count
+            guard tableBytes <= TableOfContents.limits.bytes else {
+                let problem = "its tables have more than \(TableOfContents.limits.bytes) bytes"
+                throw BundleError.contradictory(path: path, problem: problem)
+            }
             guard SHA256.digest(bytes) == component.tableDigest else {
                 throw BundleError.changed(path: path, part: tablePath)
             }

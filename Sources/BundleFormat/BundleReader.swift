@@ -20,6 +20,11 @@ package protocol BundleVisitor: AnyObject {
 /// The tar headers and the index are made again from the manifest, the tables and the frames' sizes, and compared: what
 /// plain tar extracts and what this reader accepts can't be two things. Memory stays at a few chunks.
 package struct BundleReader: Sendable {
+    /// Content may be this many times the size of the file, and this many bytes whatever the size. Real bundles have
+    /// 2 to 5 times; only zeros and the like have more.
+    private static let ratioLimit = 200
+    private static let contentFloor = 256 << 20
+
     /// Threads that decompress and hash.
     package var threads: Int
 
@@ -43,8 +48,14 @@ package struct BundleReader: Sendable {
     /// `visitor` nothing that is wrong.
     @discardableResult
     package func read(_ path: String, visitor: any BundleVisitor) throws -> Archive {
-        var scanner = FrameScanner(try File.open(path))
+        let file = try File.open(path)
+        let size = try file.status().size
+        var scanner = FrameScanner(file)
         let (head, headSizes) = try HeadReader().read(&scanner)
+        let limit = Self.contentFloor + size * Self.ratioLimit
+        guard head.contentBytes <= limit else {
+            throw BundleError.tooDense(path: path, content: head.contentBytes, limit: limit)
+        }
         try visitor.begin(head)
         var components: [(ComponentName, [Int])] = []
         let pool = OrderedPool<FrameJob, [UInt8]>(threads: threads) {
@@ -89,10 +100,12 @@ package struct BundleReader: Sendable {
         let builtSize = scanner.offset
 
         var appended: [AppendedFrame] = []
+        var total = 0
         while let frame = try scanner.next(limit: AppendedFrame.sizeLimit) {
-            guard let known = AppendedFrame(frame: frame), appended.count < AppendedFrame.countLimit else {
-                throw scanner.malformed("something other than an appended frame follows the bundle")
-            }
+            total += frame.count
+            guard let known = AppendedFrame(frame: frame), appended.count < AppendedFrame.countLimit,
+                total <= AppendedFrame.totalLimit
+            else { throw scanner.malformed("something other than a few appended frames follows the bundle") }
             appended.append(known)
         }
         return Archive(head: head, builtSize: builtSize, appended: appended)

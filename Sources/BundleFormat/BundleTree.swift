@@ -1,4 +1,5 @@
 internal import BundleManifest
+internal import Diagnostics
 internal import Digest
 internal import FileSystem
 internal import JSON
@@ -13,10 +14,13 @@ package enum BundleTree {
     /// - Parameter ignored: a file inside the folder that isn't part of it, such as a detached signature.
     package static func verify(_ folder: String, ignoring ignored: String? = nil) throws -> BundleHead {
         let head = try readHead(folder)
-        var expected: [String: TableOfContents.File?] = [BundleLayout.manifestPath: nil]
+        // The manifest and the tables have no entry of their own.
+        var expected: [ExactText: TableOfContents.File?] = [ExactText(BundleLayout.manifestPath): nil]
         for table in head.tables {
-            expected[BundleLayout.tablePath(table.component)] = .some(nil)
-            for file in table.contents.files { expected[BundleLayout.path(of: file.path, in: table.component)] = file }
+            expected[ExactText(BundleLayout.tablePath(table.component))] = .some(nil)
+            for file in table.contents.files {
+                expected[ExactText(BundleLayout.path(of: file.path, in: table.component))] = file
+            }
         }
         let ignoredPath = try ignored.flatMap {
             try FileSystem.status(of: $0) == nil ? nil : try FileSystem.resolve($0)
@@ -25,7 +29,7 @@ package enum BundleTree {
         var differences: [String] = []
         for found in try FileSystem.files(below: root, limit: fileLimit) {
             if let ignoredPath, ignoredPath == "\(root)/\(found.path)" { continue }
-            guard let entry = expected.removeValue(forKey: found.path) else {
+            guard let entry = expected.removeValue(forKey: ExactText(found.path)) else {
                 differences.append("\(found.path) is not part of it")
                 continue
             }
@@ -33,7 +37,7 @@ package enum BundleTree {
                 differences.append("\(found.path) \(problem)")
             }
         }
-        differences += expected.keys.sorted().map { "\($0) is missing" }
+        differences += expected.keys.sorted().map { "\($0.text) is missing" }
         guard differences.isEmpty else { throw BundleError.treeDiffers(path: folder, differences) }
         return head
     }

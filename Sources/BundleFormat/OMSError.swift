@@ -66,7 +66,7 @@ package enum OMSError: ExplainedError, Equatable {
         case .otherMethod: "give a public key for a key signature, root certificates for a certificate signature"
         case .unsupportedKey: "edgepack key generate --out KEY.pem makes an ECDSA P-256 key"
         case .certificate(_, let error), .signing(let error): error.hint
-        case .ignoresPaths: "sign again without leaving files out, or name these paths to accept that they are unsigned"
+        case .ignoresPaths: "have it signed again without leaving files out"
         case .ignoredName: "leave it out of what is packed"
         case .treeDiffers: "fetch or extract the files again; if they were changed on purpose, sign them again"
         default: nil

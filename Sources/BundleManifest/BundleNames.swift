@@ -1,3 +1,5 @@
+internal import Diagnostics
+
 /// A bundle's name: lowercase letters, digits, `.`, `_` and `-`, starting and ending with a letter or digit, at most 64.
 package struct BundleName: Hashable, Sendable, CustomStringConvertible {
     package let text: String
@@ -81,17 +83,12 @@ package struct BundlePath: Hashable, Sendable, Comparable, CustomStringConvertib
 
     package var description: String { text }
 
-    /// Byte by byte: to a file system `é` in one scalar and in two are two names, to String they are one.
-    package static func == (left: Self, right: Self) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+    package static func == (left: Self, right: Self) -> Bool { ExactText(left.text) == ExactText(right.text) }
 
-    package func hash(into hasher: inout Hasher) {
-        for byte in text.utf8 { hasher.combine(byte) }
-    }
+    package func hash(into hasher: inout Hasher) { hasher.combine(ExactText(text)) }
 
     /// In the order of their bytes.
-    package static func < (left: Self, right: Self) -> Bool {
-        left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
-    }
+    package static func < (left: Self, right: Self) -> Bool { ExactText(left.text) < ExactText(right.text) }
 }
 
 private func isLowercase(_ byte: UInt8) -> Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) }

@@ -7,8 +7,10 @@ package import JSON
 package struct TableOfContents: Equatable, Sendable {
     /// The largest piece of a file that has a frame of its own: 1 MiB.
     package static let chunkLimit = 1 << 20
-    /// The largest table that is read: about 300,000 files.
+    /// The largest table that is read, and the most files in all components together: far above any environment that
+    /// fits a box (PyTorch's has some 15,000 files and 4 MB of table).
     package static let limits = JSONLimits(bytes: 64 << 20, depth: 8, values: 4_000_000)
+    package static let fileLimit = 250_000
 
     package struct Chunk: Equatable, Sendable {
         /// Uncompressed bytes, 1 to `chunkLimit`.
@@ -29,15 +31,21 @@ package struct TableOfContents: Equatable, Sendable {
         /// Bytes.
         package let size: Int
         package let digest: SHA256Digest
+        /// The pieces of a file that has several, in order.
+        private let pieces: [Chunk]
+
         /// The pieces the file is cut into, in order; one for a file of one piece, none for an empty file.
-        package let chunks: [Chunk]
+        package var chunks: [Chunk] {
+            pieces.isEmpty && size > 0 ? [Chunk(size: size, digest: digest)] : pieces
+        }
 
         package init(path: BundlePath, isExecutable: Bool, size: Int, digest: SHA256Digest, chunks: [Chunk]) {
             self.path = path
             self.isExecutable = isExecutable
             self.size = size
             self.digest = digest
-            self.chunks = chunks
+            // One piece is the whole file, whose digest is there already.
+            pieces = chunks.count > 1 ? chunks : []
         }
     }
 
@@ -67,18 +75,44 @@ package struct TableOfContents: Equatable, Sendable {
 
     /// Reads a table. Everything that could make two readers disagree is refused: another byte form than the
     /// canonical one, paths out of order or twice, a file where another needs a folder, chunks that don't add up.
+    ///
+    /// Read as a stream: a table of many files takes no more memory than its files as values.
     package static func parse(_ bytes: [UInt8], path: String) throws(JSONError) -> TableOfContents {
-        let value = try JSONValue.parse(bytes, limits: limits)
-        let fields = try JSONFields(value, path: path)
-        _ = try fields.integer("schema", in: 1...1)
+        let outcome = bytes.withUnsafeBytes { buffer in
+            Result { () throws(JSONError) in try parse(buffer: buffer, path: path) }
+        }
+        return try outcome.get()
+    }
+
+    private static func parse(buffer: UnsafeRawBufferPointer, path: String) throws(JSONError) -> TableOfContents {
+        // In canonical form no name stands twice, so the reader below need not look for that.
+        try JSONReader.requireCanonical(buffer, limits: limits, path: path)
+        var reader = try JSONReader(buffer, limits: limits)
         var files: [File] = []
-        for (index, entry) in try fields.array("files").enumerated() {
-            files.append(try File(JSONFields(entry, path: "\(path).files[\(index)]")))
+        var sawFiles = false
+        var schema: JSONValue?
+        try reader.enterObject()
+        while let name = try reader.nextMember() {
+            if reader.text(at: name, equals: "files") {
+                sawFiles = true
+                try reader.enterArray()
+                while try reader.nextElement() {
+                    guard files.count < fileLimit else {
+                        throw .unexpected(path: path, problem: "lists more than \(fileLimit) files")
+                    }
+                    let entry = try reader.value()
+                    files.append(try File(JSONFields(entry, path: "\(path).files[\(files.count)]")))
+                }
+            } else if reader.text(at: name, equals: "schema") {
+                schema = try reader.value()
+            } else {
+                try reader.skip()
+            }
+        }
+        guard sawFiles, schema == 1 else {
+            throw .unexpected(path: path, problem: sawFiles ? "has a schema other than 1" : "has no files")
         }
         try checkOrder(files, path: path)
-        guard try value.canonicalBytes() == bytes else {
-            throw .unexpected(path: path, problem: "is not in canonical form")
-        }
         return TableOfContents(files: files)
     }
 
@@ -88,14 +122,19 @@ package struct TableOfContents: Equatable, Sendable {
                 throw .unexpected(path: path, problem: "\(next.path) is out of order or stands twice")
             }
         }
-        let paths = Set(files.map(\.path.text.utf8).map(Array.init))
+        // In byte order what lies below a path comes after it, but not always next to it: `a`, `a.b`, `a/c`.
+        var prefixes: [[UInt8]] = []
         for file in files {
             let bytes = Array(file.path.text.utf8)
-            for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "/") {
-                guard !paths.contains(Array(bytes[..<index])) else {
-                    throw .unexpected(path: path, problem: "\(file.path) lies below a path that is a file")
-                }
+            prefixes.removeAll { !bytes.starts(with: $0) }
+            if let above = prefixes.first(where: { bytes.count > $0.count && bytes[$0.count] == UInt8(ascii: "/") }) {
+                let file = String(decoding: above, as: UTF8.self)
+                throw .unexpected(
+                    path: path,
+                    problem: "\(String(decoding: bytes, as: UTF8.self)) lies below \(file), a file"
+                )
             }
+            prefixes.append(bytes)
         }
     }
 }
@@ -115,11 +154,9 @@ extension TableOfContents.File {
                 throw fields.problem("chunks", "is no list of two or more")
             }
             for element in list { chunks.append(try fields.chunk(element)) }
-        } else if size > 0 {
-            chunks = [TableOfContents.Chunk(size: size, digest: digest)]
         }
-        guard chunks.reduce(0, { $0 + $1.size }) == size,
-            chunks.allSatisfy({ (1...TableOfContents.chunkLimit).contains($0.size) })
+        let sizes = chunks.isEmpty ? [size] : chunks.map(\.size)
+        guard sizes.reduce(0, +) == size, size == 0 || sizes.allSatisfy((1...TableOfContents.chunkLimit).contains)
         else { throw fields.problem("chunks", "don't add up to the file, or one is over 1 MiB") }
         self.init(path: path, isExecutable: mode == "0755", size: size, digest: digest, chunks: chunks)
     }

@@ -82,13 +82,17 @@ package struct AtomicDirectory: ~Copyable {
     private let path: String
     private var isCommitted = false
 
-    /// Begins a folder that is to be at `path`. Throws EEXIST where something other than an empty folder is there.
+    /// Begins a folder that is to be at `path`. Throws EEXIST where something other than an empty folder is there, or
+    /// the folder that this process works in, which can't be replaced under its feet.
     package init(at path: String) throws(FileError) {
         var trimmed = path
         while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
         if let there = try FileSystem.status(of: trimmed) {
             let isEmpty = there.kind == .directory ? try FileSystem.names(in: trimmed).isEmpty : false
-            guard isEmpty else { throw .failed(operation: "create", path: trimmed, code: EEXIST) }
+            let isWorkingFolder = try FileSystem.resolve(trimmed) == FileSystem.resolve(".")
+            guard isEmpty, !isWorkingFolder else {
+                throw .failed(operation: "create", path: trimmed, code: EEXIST)
+            }
         }
         let temporary = temporaryName(beside: trimmed)
         try FileSystem.createDirectory(temporary, mode: 0o755)
@@ -98,11 +102,40 @@ package struct AtomicDirectory: ~Copyable {
 
     deinit { if !isCommitted { try? FileSystem.removeTree(temporaryPath) } }
 
-    /// Renames the folder to its name and has the disk hold that.
-    package consuming func commit() throws(FileError) {
+    /// Renames the folder to its name.
+    ///
+    /// - Parameter durably: has the disk hold every byte first, so that even after a power cut the folder is whole or
+    ///   not there; costs as long as the disk takes. Without it that holds as long as the system goes on running.
+    package consuming func commit(durably: Bool) throws(FileError) {
+        // syncfs(2), which would wait for one file system only, is hidden from programs that aren't GNU's.
+        if durably { sync() }
         try FileSystem.rename(temporaryPath, to: path)
         isCommitted = true
-        try FileSystem.synchronizeDirectory(FileSystem.parent(of: path))
+        if durably { try FileSystem.synchronizeDirectory(FileSystem.parent(of: path)) }
+    }
+}
+
+/// Holds a file for itself against others that lock it, until it goes out of scope or the process ends.
+///
+/// For files that are replaced by renaming: the lock is on the file that stands at the path when it is got.
+package struct FileLock: ~Copyable {
+    private let file: File
+
+    /// Waits for the lock.
+    package init(_ path: String) throws(FileError) {
+        while true {
+            let file = try File.open(path)
+            try system("lock", path) { flock(file.descriptor, LOCK_EX) }
+            var held = stat()
+            var named = stat()
+            try system("look at", path) { fstat(file.descriptor, &held) }
+            try system("look at", path) { stat(path, &named) }
+            // Whoever held it before may have put another file in its place.
+            if held.st_ino == named.st_ino, held.st_dev == named.st_dev {
+                self.file = file
+                return
+            }
+        }
     }
 }
 

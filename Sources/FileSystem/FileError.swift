@@ -11,6 +11,10 @@ package enum FileError: ExplainedError, Equatable {
     case wrongKind(path: String, expected: String, found: FileKind)
     /// A file ended before the bytes it should hold, or changed while it was read.
     case changed(path: String)
+    /// A name in the folder is not UTF-8, so that no document can hold it.
+    case notUTF8(path: String)
+    /// What is to be written needs more room than the file system has.
+    case noRoom(path: String, needed: Int, free: Int)
     /// A folder holds more files, or deeper folders, than its reader accepts.
     case treeTooLarge(path: String, limit: String)
 
@@ -21,11 +25,16 @@ package enum FileError: ExplainedError, Equatable {
         case .tooLarge(let path, let bytes, let limit): "\(path) has \(bytes) bytes, more than the limit of \(limit)"
         case .wrongKind(let path, let expected, let found): "\(path) is \(found.words), expected \(expected)"
         case .changed(let path): "\(path) changed while it was read"
+        case .notUTF8(let path): "\(path) has a name that is not UTF-8"
+        case .noRoom(let path, let needed, let free):
+            "no room for \(path): it needs \(Quantity.readable(bytes: needed)), \(Quantity.readable(bytes: free)) are free"
         case .treeTooLarge(let path, let limit): "\(path) holds more than \(limit)"
         }
     }
 
     package var hint: String? {
+        if case .noRoom = self { return "free some space, or write to another disk" }
+        if case .notUTF8 = self { return "rename it, or leave it out" }
         guard case .failed(_, let path, let code) = self else { return nil }
         switch code {
         case ENOSPC, EDQUOT: return "free some space, or write to another disk; nothing was left at \(path)"
@@ -42,7 +51,8 @@ package enum FileError: ExplainedError, Equatable {
             case EACCES, EPERM: .noPermission
             default: .ioError
             }
-        case .tooLarge, .treeTooLarge: .dataError
+        case .tooLarge, .treeTooLarge, .notUTF8: .dataError
+        case .noRoom: .ioError
         case .wrongKind: .noInput
         case .changed: .ioError
         }

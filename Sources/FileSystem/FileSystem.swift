@@ -94,32 +94,75 @@ package enum FileSystem {
         } catch .failed(_, _, ENOENT) {}
     }
 
-    /// Removes a file or a folder with all in it, following no links; nothing there is fine.
+    /// Removes a file or a folder with all in it, whatever the names, following no links; nothing there is fine.
     package static func removeTree(_ path: String) throws(FileError) {
         guard let status = try status(of: path) else { return }
         guard status.kind == .directory else { return try removeFile(path) }
         // A folder made read-only on purpose would keep what is in it.
         if status.permissions & 0o700 != 0o700 { _ = chmod(path, 0o700) }
-        for name in try names(in: path) { try removeTree("\(path)/\(name)") }
+        try removeContents(of: AT_FDCWD, Array(path.utf8CString), path: path)
         try system("remove", path) { rmdir(path) }
     }
 
-    /// The names in a folder, in byte order, without `.` and `..`.
-    package static func names(in path: String) throws(FileError) -> [String] {
-        guard let folder = opendir(path) else { throw .failed(operation: "list", path: path, code: errno) }
+    /// Empties the folder `name` below `parent`. Names stay bytes here: they need not be UTF-8 to be removed.
+    private static func removeContents(of parent: Int32, _ name: [CChar], path: String) throws(FileError) {
+        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+        let descriptor = try system("remove", path) { openat(parent, name, flags) }
+        for entry in try rawNames(in: descriptor, path: path) {
+            if unlinkat(descriptor, entry, 0) == 0 || errno == ENOENT { continue }
+            guard errno == EISDIR || errno == EPERM else {
+                let code = errno
+                close(descriptor)
+                throw .failed(operation: "remove", path: path, code: code)
+            }
+            _ = fchmodat(descriptor, entry, 0o700, 0)
+            do throws(FileError) {
+                try removeContents(of: descriptor, entry, path: path)
+                try system("remove", path) { unlinkat(descriptor, entry, AT_REMOVEDIR) }
+            } catch {
+                close(descriptor)
+                throw error
+            }
+        }
+        close(descriptor)
+    }
+
+    /// The names in an open folder, as bytes, without `.` and `..`.
+    private static func rawNames(in descriptor: Int32, path: String) throws(FileError) -> [[CChar]] {
+        let copy = try system("list", path) { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }
+        guard let folder = fdopendir(copy) else {
+            close(copy)
+            throw .failed(operation: "list", path: path, code: errno)
+        }
         defer { closedir(folder) }
-        var names: [String] = []
+        rewinddir(folder)
+        var names: [[CChar]] = []
         while true {
             errno = 0
-            guard let entry = readdir(folder) else { break }
+            guard let entry = readdir(folder), let offset = MemoryLayout<dirent>.offset(of: \.d_name) else { break }
             // The record is only as long as its name: taking d_name as the 256-byte array it is declared as would
             // touch memory behind it.
-            guard let offset = MemoryLayout<dirent>.offset(of: \.d_name) else { break }
             let text = (UnsafeRawPointer(entry) + offset).assumingMemoryBound(to: CChar.self)
-            let name = String(cString: text)
-            if name != ".", name != ".." { names.append(name) }
+            let name = Array(UnsafeBufferPointer(start: text, count: strlen(text) + 1))
+            let dot = CChar(bitPattern: UInt8(ascii: "."))
+            if name != [dot, 0], name != [dot, dot, 0] { names.append(name) }
         }
         guard errno == 0 else { throw .failed(operation: "list", path: path, code: errno) }
+        return names
+    }
+
+    /// The names in a folder, in byte order, without `.` and `..`. Throws `notUTF8` rather than leave one out.
+    package static func names(in path: String) throws(FileError) -> [String] {
+        let descriptor = try system("list", path) { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        defer { close(descriptor) }
+        var names: [String] = []
+        for raw in try rawNames(in: descriptor, path: path) {
+            let bytes = raw.dropLast().map { UInt8(bitPattern: $0) }
+            guard let name = String(validating: bytes, as: UTF8.self) else {
+                throw .notUTF8(path: "\(path)/\(String(decoding: bytes, as: UTF8.self))")
+            }
+            names.append(name)
+        }
         return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
@@ -134,7 +177,9 @@ package enum FileSystem {
             guard depth < 64 else { throw .treeTooLarge(path: root, limit: "64 levels of folders") }
             for name in try names(in: folder.isEmpty ? root : "\(root)/\(folder)") {
                 let relative = folder.isEmpty ? name : "\(folder)/\(name)"
-                guard let status = try status(of: "\(root)/\(relative)") else { continue }
+                guard let status = try status(of: "\(root)/\(relative)") else {
+                    throw .changed(path: "\(root)/\(relative)")
+                }
                 if status.kind == .directory {
                     folders.append(relative)
                 } else {
@@ -144,6 +189,15 @@ package enum FileSystem {
             }
         }
         return found.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+    }
+
+    /// Bytes that may still be written to the file system of `path` by those who aren't root.
+    package static func freeBytes(at path: String) throws(FileError) -> Int {
+        var status = statvfs()
+        try system("look at", path) { statvfs(path, &status) }
+        return Int(
+            clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue
+        )
     }
 
     /// The folder above a path: `.` for a bare name.

@@ -169,6 +169,9 @@ package struct JSONReader {
         self.offset = offset
     }
 
+    /// Consumes one value of any kind, as a tree of at most 100,000 values.
+    package mutating func value() throws(JSONError) -> JSONValue { try JSONValue(&self, limit: 100_000) }
+
     /// Refuses anything but white space after the document's value.
     package mutating func end() throws(JSONError) {
         while offset < bytes.count {

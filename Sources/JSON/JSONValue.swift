@@ -1,3 +1,5 @@
+internal import Diagnostics
+
 /// A JSON value; numbers keep their literal and objects the order of their members, so unknown fields survive.
 package enum JSONValue: Hashable, Sendable {
     case null
@@ -26,6 +28,12 @@ package enum JSONValue: Hashable, Sendable {
         return value
     }
 
+    /// The value that `reader` stands at, of at most `limit` values.
+    init(_ reader: inout JSONReader, limit: Int) throws(JSONError) {
+        var left = limit
+        try self.init(&reader, left: &left, limit: limit)
+    }
+
     /// Builds the value that `reader` stands at; `left` counts down the values still allowed.
     private init(_ reader: inout JSONReader, left: inout Int, limit: Int) throws(JSONError) {
         left -= 1
@@ -34,10 +42,10 @@ package enum JSONValue: Hashable, Sendable {
         case .object:
             try reader.enterObject()
             var object = JSONObject()
-            var names = Set<JSONName>()
+            var names = Set<ExactText>()
             while let name = try reader.nextMember() {
                 let text = reader.text(at: name)
-                guard names.insert(JSONName(text)).inserted else { throw .duplicateName(text, offset: name.start) }
+                guard names.insert(ExactText(text)).inserted else { throw .duplicateName(text, offset: name.start) }
                 object.append(text, try JSONValue(&reader, left: &left, limit: limit))
             }
             self = .object(object)
@@ -132,9 +140,9 @@ package struct JSONObject: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     package init(dictionaryLiteral elements: (String, JSONValue)...) { self.init(elements) }
 
     package subscript(name: String) -> JSONValue? {
-        get { members.first { JSONName($0.name) == JSONName(name) }?.value }
+        get { members.first { ExactText($0.name) == ExactText(name) }?.value }
         set {
-            if let index = members.firstIndex(where: { JSONName($0.name) == JSONName(name) }) {
+            if let index = members.firstIndex(where: { ExactText($0.name) == ExactText(name) }) {
                 if let newValue { members[index].value = newValue } else { members.remove(at: index) }
             } else if let newValue {
                 members.append((name, newValue))
@@ -156,19 +164,5 @@ package struct JSONObject: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     package func hash(into hasher: inout Hasher) {
         hasher.combine(members.count)
         hasher.combine(Set(members.map(\.name)))
-    }
-}
-
-/// A member's name, compared byte by byte: String's own equality is that of normalised text, by which two readers
-/// could disagree about which members an object has.
-private struct JSONName: Hashable {
-    private let text: String
-
-    init(_ text: String) { self.text = text }
-
-    static func == (left: JSONName, right: JSONName) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
-
-    func hash(into hasher: inout Hasher) {
-        for byte in text.utf8 { hasher.combine(byte) }
     }
 }

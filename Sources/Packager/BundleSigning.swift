@@ -19,13 +19,19 @@ package enum BundleSigning {
 
     /// Checks the whole file, then puts a signature by `key` behind it, in place of an earlier one by the same key.
     ///
-    /// The file is written anew and renamed, so that it is signed or as it was.
+    /// The file is written anew and renamed, so that it is signed or as it was; of two that sign at once, one waits.
     package static func sign(_ path: String, key: PrivateKey, threads: Int) throws -> BundleHead {
+        // Behind a link the file itself is signed, not the link replaced.
+        let path = try FileSystem.resolve(path)
+        let lock = try FileLock(path)
+        defer { withExtendedLifetime(lock) {} }
         let archive = try BundleReader(threads: threads).read(path, visitor: SilentVisitor())
         let hint = OMSSignature.hint(of: try key.publicKey)
-        let kept = try archive.appended.filter { frame in
+        let kept = archive.appended.filter { frame in
             guard frame.tag == AppendedFrame.signatureTag else { return true }
-            guard case .publicKey(hint) = try OMSSignature.parse(frame.body, source: path).method else { return true }
+            // What can't be read is somebody else's, and stays.
+            guard let signature = try? OMSSignature.parse(frame.body, source: path) else { return true }
+            guard case .publicKey(hint) = signature.method else { return true }
             return false
         }
         let signature = try OMSSignature.sign(
@@ -59,7 +65,11 @@ package enum BundleSigning {
         )
         let statement = try signature.verify(publicKey: key)
         let head = try BundleTree.verify(folder, ignoring: path)
-        try statement.requireMatch(head.resources)
+        // Other tools put the signature into the folder, and say in it that it doesn't count.
+        let root = try FileSystem.resolve(folder) + "/"
+        let place = try FileSystem.resolve(path)
+        let name = place.hasPrefix(root) ? String(place.dropFirst(root.count)) : nil
+        try statement.requireMatch(head.resources, signatureName: name)
         return head
     }
 
@@ -73,7 +83,8 @@ package enum BundleSigning {
         }
         let hint = OMSSignature.hint(of: key)
         for body in found {
-            guard case .publicKey(hint) = try OMSSignature.parse(body, source: path).method else { continue }
+            guard let signature = try? OMSSignature.parse(body, source: path) else { continue }
+            guard case .publicKey(hint) = signature.method else { continue }
             return body
         }
         throw found.isEmpty ? SigningError.unsigned(path: path) : SigningError.otherKeys(path: path, count: found.count)
@@ -84,7 +95,7 @@ package enum BundleSigning {
         let hint = OMSSignature.hint(of: key)
         var sawOwn: (any Error)?
         for body in signatures {
-            let signature = try OMSSignature.parse(body, source: path)
+            guard let signature = try? OMSSignature.parse(body, source: path) else { continue }
             do throws(OMSError) {
                 return try signature.verify(publicKey: key)
             } catch {

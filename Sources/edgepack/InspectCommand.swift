@@ -28,8 +28,8 @@ enum InspectCommand {
         let isFolder = try FileSystem.statusFollowingLinks(of: path)?.kind == .directory
         let head = try isFolder ? BundleTree.readHead(path) : BundleReader(threads: 1).readHead(path)
         let tail = isFolder ? nil : try BundleTail.read(path)
-        let signers = try (tail?.appended ?? []).filter { $0.tag == AppendedFrame.signatureTag }
-            .map { try signer($0.body, path) }
+        let signers = (tail?.appended ?? []).filter { $0.tag == AppendedFrame.signatureTag }
+            .map { signer($0.body, path) }
         if arguments[SharedParameters.json] {
             let value = try json(head, tail, signers, listsFiles: arguments[files])
             try terminal.write(String(decoding: value.prettyBytes(), as: UTF8.self))
@@ -39,10 +39,13 @@ enum InspectCommand {
         return .done
     }
 
-    private static func signer(_ signature: [UInt8], _ path: String) throws -> String {
-        switch try OMSSignature.parse(signature, source: path).method {
-        case .publicKey(let hint): hint.map { "key \($0)" } ?? "a key that it does not name"
-        case .certificates(let chain): "certificate \(chain.signer.subject)"
+    private static func signer(_ bytes: [UInt8], _ path: String) -> String {
+        guard let signature = try? OMSSignature.parse(bytes, source: path) else {
+            return "somebody, in a form unknown here"
+        }
+        switch signature.method {
+        case .publicKey(let hint): return hint.map { "key \($0)" } ?? "a key that it does not name"
+        case .certificates(let chain): return "certificate \(chain.signer.subject)"
         }
     }
 

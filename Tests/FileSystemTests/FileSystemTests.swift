@@ -92,6 +92,45 @@ import Testing
         }
     }
 
+    @Test func neverOverlooksANameThatIsNotUTF8() throws {
+        let folder = try TemporaryDirectory(prefix: "edge-test")
+        let inner = "\(folder.path)/inner"
+        try FileSystem.createDirectories(inner)
+        let name = Array("\(inner)/w".utf8CString.dropLast()) + [CChar(bitPattern: 0xFF), 0]
+        let descriptor = name.withUnsafeBufferPointer { open($0.baseAddress!, O_CREAT | O_WRONLY, 0o644) }
+        #expect(descriptor >= 0)
+        close(descriptor)
+        #expect(throws: FileError.notUTF8(path: "\(inner)/w\u{FFFD}")) {
+            try FileSystem.files(below: folder.path, limit: 10)
+        }
+        try FileSystem.removeTree(inner)
+        #expect(try FileSystem.status(of: inner) == nil)
+    }
+
+    @Test func removesWhateverIsThereAndFollowsNoLinks() throws {
+        let folder = try TemporaryDirectory(prefix: "edge-test")
+        try FileSystem.createDirectories("\(folder.path)/a/b/c")
+        try FileSystem.write([1], to: "\(folder.path)/kept")
+        try FileSystem.write([1], to: "\(folder.path)/a/b/c/file")
+        symlink("../kept", "\(folder.path)/a/link")
+        symlink("..", "\(folder.path)/a/b/up")
+        chmod("\(folder.path)/a/b/c", 0o500)
+        try FileSystem.removeTree("\(folder.path)/a")
+        #expect(try FileSystem.names(in: folder.path) == ["kept"])
+    }
+
+    @Test func locksTheFileThatStandsAtThePath() throws {
+        let folder = try TemporaryDirectory(prefix: "edge-test")
+        let path = "\(folder.path)/file"
+        try FileSystem.write([1], to: path)
+        let lock = try FileLock(path)
+        let other = open(path, O_RDONLY)
+        defer { close(other) }
+        #expect(flock(other, LOCK_EX | LOCK_NB) == -1)
+        _ = consume lock
+        #expect(flock(other, LOCK_EX | LOCK_NB) == 0)
+    }
+
     @Test func atomicDirectoriesAppearWholeOrNotAtAll() throws {
         let folder = try TemporaryDirectory(prefix: "edge-test")
         do {
@@ -101,7 +140,7 @@ import Testing
         #expect(try FileSystem.names(in: folder.path).isEmpty)
         let tree = try AtomicDirectory(at: "\(folder.path)/tree/")
         try FileSystem.write([1], to: "\(tree.temporaryPath)/file")
-        try tree.commit()
+        try tree.commit(durably: true)
         #expect(try FileSystem.names(in: "\(folder.path)/tree") == ["file"])
         #expect(throws: FileError.failed(operation: "create", path: "\(folder.path)/tree", code: EEXIST)) {
             _ = try AtomicDirectory(at: "\(folder.path)/tree")

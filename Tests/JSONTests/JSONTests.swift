@@ -94,6 +94,29 @@ private func parse(_ text: String, depth: Int = 64, values: Int = 1000) throws -
         #expect(ordered == "{\"\r\":2,\"1\":4,\"\u{80}\":6,\"ö\":7,\"€\":1,\"\u{fb33}\":3,\"😀\":5}")
     }
 
+    @Test(arguments: [
+        "1", "{}", "[]", "{\"a\":1,\"b\":[true,null,\"x\\n\",1.5,{}]}", "[[],[1,2]]", "\"é\"", "-3", "\"\\u0001\"",
+    ])
+    func tellsCanonicalTextWithoutATree(_ text: String) throws {
+        try Array(text.utf8).withUnsafeBytes {
+            try JSONReader.requireCanonical($0, limits: .document, path: "it")
+        }
+    }
+
+    @Test(arguments: [
+        " 1", "1 ", "{ }", "{\"a\": 1}", "{\"a\" :1}", "{\"b\":1,\"a\":2}", "{\"a\":1,\"a\":2}", "[1, 2]", "[1 ,2]",
+        "[ ]",
+        "[1\n]", "1.0", "1e2", "-0", "01", "\"\\u00e9\"", "\"\\/\"", "\"\\u000a\"", "{\"a\":1 }", "{\"\\u0061\":1}",
+        "[1,]",
+    ])
+    func refusesEveryOtherSpelling(_ text: String) {
+        #expect(throws: JSONError.self) {
+            try Array(text.utf8).withUnsafeBytes {
+                try JSONReader.requireCanonical($0, limits: .document, path: "it")
+            }
+        }
+    }
+
     @Test func olpcEscapesOnlyQuoteAndBackslash() throws {
         let value = JSONValue.object(["b": "\u{1}\"\\\n", "a": 1])
         #expect(try value.canonicalBytes(.olpc) == Array("{\"a\":1,\"b\":\"\u{1}\\\"\\\\\n\"}".utf8))

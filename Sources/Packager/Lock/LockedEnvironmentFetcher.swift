@@ -62,7 +62,7 @@ package struct LockedEnvironmentFetcher: Sendable {
             bytes: size.bytes
         )
         try FileSystem.write(environment.record.compactBytes(), to: "\(folder.temporaryPath)/\(Self.recordName)")
-        try folder.commit()
+        try folder.commit(durably: true)
         return environment
     }
 
