@@ -39,8 +39,9 @@ package enum YAMLError: ExplainedError, Equatable {
         switch self {
         case .syntax(_, _, let hint), .invalidValue(_, _, _, let hint): return hint
         case .unknownKey(_, _, let nearest, let known):
-            let list = known.isEmpty ? "no keys are known here" : "known keys here: \(known.joined(separator: ", "))"
-            return nearest.map { "did you mean \"\($0)\"?\n\(list)" } ?? list
+            let list = known.isEmpty ? nil : "known keys here: \(known.joined(separator: ", "))"
+            let lines = [nearest.map { "did you mean \"\($0)\"?" }, list].compactMap { $0 }
+            return lines.isEmpty ? "no keys are known here" : lines.joined(separator: "\n")
         default: return nil
         }
     }

@@ -141,8 +141,16 @@ package final class YAMLFields {
         return .invalidValue(entry?.value.position ?? position, path: full(key), reason: reason, hint: hint)
     }
 
-    /// An error about a key that is not there.
-    package func missing(_ key: String) -> YAMLError { .missingKey(position, path: full(key)) }
+    /// An error about a key that is not there; where one is there that nobody asked for and that looks like a slip of
+    /// it, about that one. Of a key such as `model.path` the first word is looked for here.
+    package func missing(_ key: String) -> YAMLError {
+        let wanted = String(key.prefix { $0 != "." })
+        let slip = entries.first { entry in
+            !known.contains(entry.key) && NearestName.nearest(to: entry.key, among: [wanted]) != nil
+        }
+        guard let slip else { return .missingKey(position, path: full(key)) }
+        return .unknownKey(slip.keyPosition, path: full(slip.key), nearest: wanted, known: [])
+    }
 
     private func wrongType(_ node: YAMLNode, path: String, expected: String) -> YAMLError {
         .wrongType(node.position, path: path, expected: expected, found: node.kind)

@@ -62,6 +62,9 @@ import Testing
 
     @Test(arguments: [
         Refusal(text: "a: 1", message: "bundle.yaml:1:1: name is missing") { _ = try $0.string("name") },
+        Refusal(text: "nmae: 1", message: "bundle.yaml:1:1: unknown key \"nmae\"", hint: "did you mean \"name\"?") {
+            _ = try $0.string("name")
+        },
         Refusal(text: "a: {b: 1}", message: "bundle.yaml:1:4: a.name is missing") {
             _ = try $0.fields("a").string("name")
         },
