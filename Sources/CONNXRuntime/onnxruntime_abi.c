@@ -1,10 +1,15 @@
 #include "onnxruntime_abi.h"
 
 #include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "ort_slots.h"
 
@@ -88,6 +93,32 @@ static char *open_new(onnx_library *library, int32_t intra_threads, onnx_open_fa
     return create_environment(library, intra_threads);
 }
 
+/// Whether the file ends inside what the dynamic loader would map: it checks headers only, and touching a page behind
+/// the file's end kills the process (SIGBUS). What is no 64-bit ELF file is left to the loader to refuse.
+static bool is_cut_short(const char *path) {
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return false;
+    bool cut = false;
+    struct stat status;
+    Elf64_Ehdr header;
+    if (fstat(file, &status) == 0 && pread(file, &header, sizeof header, 0) == (ssize_t)sizeof header &&
+        memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_ident[EI_CLASS] == ELFCLASS64 &&
+        header.e_phentsize == sizeof(Elf64_Phdr)) {
+        const uint64_t size = (uint64_t)status.st_size;
+        for (uint64_t index = 0; index < header.e_phnum && !cut; index++) {
+            Elf64_Phdr segment;
+            const uint64_t offset = header.e_phoff + index * sizeof segment;
+            if (offset > size || pread(file, &segment, sizeof segment, (off_t)offset) != (ssize_t)sizeof segment) {
+                cut = true;
+            } else if (segment.p_type == PT_LOAD) {
+                cut = segment.p_offset > size || segment.p_filesz > size - segment.p_offset;
+            }
+        }
+    }
+    close(file);
+    return cut;
+}
+
 static char *open_locked(
     const char *path, int32_t intra_threads, onnx_log_function log, void *log_context, onnx_library **out,
     bool *is_new, onnx_open_failure *reason) {
@@ -95,6 +126,10 @@ static char *open_locked(
     // made; DisableTelemetryEvents (slot 6) needs an environment, so it comes too late.
     setenv("ORT_DISABLE_TELEMETRY", "1", 1);
 
+    if (is_cut_short(path)) {
+        *reason = ONNX_OPEN_NOT_LOADABLE;
+        return message("the file is truncated");
+    }
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL) {
         *reason = ONNX_OPEN_NOT_LOADABLE;

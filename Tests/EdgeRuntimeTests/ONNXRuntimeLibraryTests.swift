@@ -27,6 +27,15 @@ import Testing
         #expect(reason.contains("file too short") || reason.contains("invalid ELF header"))
     }
 
+    /// The dynamic loader maps what the headers promise, and a page behind the end of the file is fatal.
+    @Test func refusesATruncatedLibraryWithoutTouchingIt() throws {
+        let folder = try TemporaryFolder()
+        guard let path = compile("int something[4096] = {1};", in: folder) else { return }
+        truncate(path, 1000)
+        let error = #expect(throws: ONNXRuntimeError.self) { try ONNXRuntimeLibrary(path: path) }
+        #expect(error == .libraryNotLoadable(path: path, reason: "the file is truncated"))
+    }
+
     @Test func refusesAnotherLibrary() throws {
         let folder = try TemporaryFolder()
         guard let path = compile("int something_else(void) { return 1; }", in: folder) else { return }
