@@ -28,6 +28,7 @@ package enum BundleError: ExplainedError, Equatable {
 
     package var message: String {
         switch self {
+        case .truncated(let path, 0): "\(path) is empty"
         case .truncated(let path, let offset): "\(path) is truncated: it ends at byte \(offset), inside the bundle"
         case .malformed(let path, let offset, let problem): "\(path) is not a bundle: byte \(offset): \(problem)"
         case .changed(let path, let part): "\(path) is damaged or was changed: \(part) is not what its digest says"

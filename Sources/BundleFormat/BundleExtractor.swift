@@ -112,6 +112,10 @@ private final class TreeWriter: BundleVisitor {
     private func makeFolder(_ name: String) throws {
         guard name != ".", folders.insert(ExactText(name)).inserted else { return }
         try makeFolder(FileSystem.parent(of: name))
-        try FileSystem.createDirectory("\(root)/\(name)", mode: 0o755)
+        do {
+            try FileSystem.createDirectory("\(root)/\(name)", mode: 0o755)
+        } catch FileError.failed(let operation, _, let code) {
+            throw FileError.failed(operation: operation, path: "\(destination)/\(name)", code: code)
+        }
     }
 }

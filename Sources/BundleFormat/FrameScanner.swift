@@ -35,6 +35,10 @@ struct FrameScanner: ~Copyable {
             do throws(ZstdError) {
                 size = try zstdFrameSize(available)
             } catch {
+                // RFC 8878, 3.1.1: what begins otherwise is another kind of file, not a damaged one.
+                guard offset > 0 || available.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) else {
+                    throw malformed("it is no zstd archive")
+                }
                 throw BundleError.zstd(path: path, offset: offset, error)
             }
             if let size {

@@ -95,7 +95,12 @@ package struct AtomicDirectory: ~Copyable {
             }
         }
         let temporary = temporaryName(beside: trimmed)
-        try FileSystem.createDirectory(temporary, mode: 0o755)
+        do {
+            try FileSystem.createDirectory(temporary, mode: 0o755)
+        } catch .failed(let operation, _, let code) {
+            // Nobody asked for the temporary name.
+            throw .failed(operation: operation, path: trimmed, code: code)
+        }
         temporaryPath = temporary
         self.path = trimmed
     }

@@ -33,11 +33,12 @@ package enum FileError: ExplainedError, Equatable {
     }
 
     package var hint: String? {
-        if case .noRoom = self { return "free some space, or write to another disk" }
+        let space = "free some space, or write to another disk"
+        if case .noRoom = self { return space }
         if case .notUTF8 = self { return "rename it, or leave it out" }
-        guard case .failed(_, let path, let code) = self else { return nil }
+        guard case .failed(_, _, let code) = self else { return nil }
         switch code {
-        case ENOSPC, EDQUOT: return "free some space, or write to another disk; nothing was left at \(path)"
+        case ENOSPC, EDQUOT: return space
         case EROFS: return "the file system is mounted read-only"
         default: return nil
         }

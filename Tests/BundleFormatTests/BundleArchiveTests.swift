@@ -97,6 +97,27 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("", " is empty"), ("Dear reader,", " is not a bundle: byte 0: it is no zstd archive"),
+    ])
+    func saysWhatAFileIsThatIsNoBundle(_ text: String, _ message: String) throws {
+        defer { done() }
+        try SampleBundle.put(Array(text.utf8), at: "\(folder)/a")
+        let error = #expect(throws: BundleError.self) {
+            try BundleReader(threads: 1).read("\(folder)/a", visitor: RecordingVisitor())
+        }
+        #expect(error?.message == "\(folder)/a" + message)
+    }
+
+    @Test func errorsOfExtractionNameTheFolderAskedFor() throws {
+        defer { done() }
+        try SampleBundle.write(to: "\(folder)/a")
+        let error = #expect(throws: FileError.self) {
+            try BundleExtractor(threads: 1).extract("\(folder)/a", to: "\(folder)/missing/tree")
+        }
+        #expect(error?.message == "can't create the folder \(folder)/missing/tree: no such file or directory")
+    }
+
     @Test func refusesAManifestThatServesWhatIsNotThere() throws {
         defer { done() }
         let source = BundleSource(components: [
