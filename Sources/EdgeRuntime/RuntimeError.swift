@@ -13,6 +13,8 @@ package enum RuntimeError: ExplainedError, Equatable {
     case noSamples(path: String)
     /// The answers to the warm-up samples are not those that were computed when the bundle was built.
     case warmUpFailed(problem: String)
+    /// A single request got an error for an answer; `status` is the one that HTTP would have.
+    case notAnswered(status: UInt16, problem: String)
     case badOption(String)
 
     package var message: String {
@@ -25,13 +27,14 @@ package enum RuntimeError: ExplainedError, Equatable {
         case .badSample(let path, let problem): "\(path) is no conformance sample: \(problem)"
         case .noSamples(let path): "\(path) has no conformance samples to check"
         case .warmUpFailed(let problem): "the model answers its own samples wrongly on this machine: \(problem)"
+        case .notAnswered(let status, let problem): "the request was answered with \(status): \(problem)"
         case .badOption(let problem): problem
         }
     }
 
     package var hint: String? {
         switch self {
-        case .notFound, .badSample, .badOption: nil
+        case .notFound, .badSample, .notAnswered, .badOption: nil
         case .notServable: "give an extracted bundle, an .onnx file, or a folder with score.py"
         case .manifest(_, let error): error.hint
         case .otherPlatform: "build the bundle for this machine's profile: edgepack build --device PROFILE"
@@ -50,6 +53,7 @@ package enum RuntimeError: ExplainedError, Equatable {
         case .noLibrary: .unavailable
         case .noSamples: .noInput
         case .warmUpFailed: .checkFailed
+        case .notAnswered(let status, _): (400..<500).contains(status) ? .dataError : .failed
         case .badOption: .usage
         }
     }

@@ -2,22 +2,14 @@ internal import JSON
 
 /// Answers one request without a server.
 package enum SingleScore {
-    package struct Answer: Sendable {
-        /// As HTTP would have it.
-        package let status: UInt16
-        package let body: [UInt8]
-
-        package var isSuccess: Bool { (200..<300).contains(status) }
-    }
-
     /// Loads the bundle and answers `body`: an Open Inference request where it has a list of `inputs` and the bundle is
-    /// no script, else what `/score` takes.
-    package static func run(
+    /// no script, else what `/score` takes. Throws `RuntimeError.notAnswered` with what a caller over HTTP would read.
+    package static func answer(
         _ bundle: ServedBundle,
         body: [UInt8],
         options: RuntimeOptions,
         log: @escaping @Sendable (String) -> Void
-    ) throws -> Answer {
+    ) throws -> [UInt8] {
         let scorer = try Scorer.load(bundle, options: options) { log($0.forPeople) }
         defer { scorer.stop() }
         var target = ScoringRequest.Target.score
@@ -27,6 +19,14 @@ package enum SingleScore {
             if isInfer { target = .infer(headerLength: nil) }
         }
         let reply = scorer.answer(ScoringRequest(target: target, body: body, identifier: "score"))
-        return Answer(status: reply.status, body: reply.body)
+        guard reply.isSuccess else { throw RuntimeError.notAnswered(status: reply.status, problem: problem(in: reply)) }
+        return reply.body
+    }
+
+    /// The sentence in the body of an error; a script may answer with anything.
+    private static func problem(in reply: ScoringReply) -> String {
+        let body = try? JSONValue.parse(reply.body, limits: JSONLimits(bytes: 1 << 16))
+        let sentence = (body?["error"] ?? body?["message"])?.stringValue
+        return sentence ?? String(decoding: reply.body.prefix(1000), as: UTF8.self)
     }
 }

@@ -20,7 +20,7 @@ enum ScoreCommand {
         examples: [Example("Score an image", "edgeruntime score ./digits-tree requests/seven.json")],
         arguments: [SharedParameters.bundle, request],
         options: SharedParameters.all,
-        exitCodes: [.failed, .incompatible, .modelNotLoaded, .dataError, .noInput],
+        exitCodes: [.incompatible, .modelNotLoaded, .dataError, .noInput, .unavailable, .ioError],
         run: run
     )
 
@@ -28,15 +28,13 @@ enum ScoreCommand {
         let bundle = try ServedBundle.load(arguments[SharedParameters.bundle])
         let path = arguments[request]
         let body = try path == "-" ? FileSystem.readStandardInput(limit: limit) : FileSystem.read(path, limit: limit)
-        let answer = try SingleScore.run(
+        let answer = try SingleScore.answer(
             bundle,
             body: body,
             options: SharedParameters.options(arguments),
             log: SharedParameters.log(terminal)
         )
-        try terminal.write(String(decoding: answer.body, as: UTF8.self))
-        try terminal.writeLine()
-        if answer.isSuccess { return .done }
-        return (400..<500).contains(answer.status) ? .dataError : .failed
+        try terminal.writeLine(String(decoding: answer, as: UTF8.self))
+        return .done
     }
 }
