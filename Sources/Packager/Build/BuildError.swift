@@ -1,6 +1,7 @@
 package import Diagnostics
 package import FileSystem
 package import JSON
+package import Processes
 
 /// Why a project can't be made a bundle; what is wrong in bundle.yaml, a lock or a model comes as its own error.
 package enum BuildError: ExplainedError, Equatable {
@@ -45,14 +46,28 @@ package enum BuildError: ExplainedError, Equatable {
 package enum SampleError: ExplainedError, Equatable {
     case malformed(path: String, JSONError)
     case noRequest(path: String)
+    /// The runtime could not answer its request.
+    case notAnswered(path: String, ProcessResult)
 
     package var message: String {
         switch self {
         case .malformed(let path, let error): "\(path): \(error.message)"
         case .noRequest(let path): "\(path) has no member \"request\""
+        case .notAnswered(let path, let result): "\(path) can't be answered:\n" + result.lastWords
         }
     }
 
-    package var hint: String? { "a sample is {\"request\": BODY}; recording adds the \"response\"" }
-    package var exitCode: ExitCode { .dataError }
+    package var hint: String? {
+        switch self {
+        case .malformed, .noRequest: "a sample is {\"request\": BODY}; recording adds the \"response\""
+        case .notAnswered: "nothing was recorded"
+        }
+    }
+
+    package var exitCode: ExitCode {
+        switch self {
+        case .malformed, .noRequest: .dataError
+        case .notAnswered(_, let result): result.exitCode
+        }
+    }
 }

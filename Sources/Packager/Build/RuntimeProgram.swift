@@ -83,7 +83,7 @@ package enum RuntimeProgramError: ExplainedError {
         case .failed(let what, let result):
             // Its own error line says it best; what a script printed before goes along.
             "edgeruntime \(what) could not run the bundle (\(result.status)):\n"
-                + result.errorText.split(separator: "\n").suffix(20).joined(separator: "\n")
+                + result.lastWords
         }
     }
 
@@ -97,8 +97,17 @@ package enum RuntimeProgramError: ExplainedError {
     package var exitCode: ExitCode {
         switch self {
         case .notFound: .unavailable
-        case .failed(_, let result):
-            if case .exited(let code) = result.status { ExitCode(rawValue: code) ?? .failed } else { .failed }
+        case .failed(_, let result): result.exitCode
         }
+    }
+}
+
+extension ProcessResult {
+    /// The end of what edgeruntime said.
+    var lastWords: String { errorText.split(separator: "\n").suffix(20).joined(separator: "\n") }
+
+    /// Its exit code, which has the same meaning here.
+    var exitCode: ExitCode {
+        if case .exited(let code) = status { ExitCode(rawValue: code) ?? .failed } else { .failed }
     }
 }

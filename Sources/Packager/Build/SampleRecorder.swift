@@ -27,7 +27,12 @@ package struct SampleRecorder: Sendable {
             guard var object = sample.objectValue, let request = object["request"] else {
                 throw SampleError.noRequest(path: path)
             }
-            var answer = try runtime.score(tree, request: request.compactBytes())
+            var answer: JSONValue
+            do {
+                answer = try runtime.score(tree, request: request.compactBytes())
+            } catch RuntimeProgramError.failed(_, let result) {
+                throw SampleError.notAnswered(path: path, result)
+            }
             // Of a v2 answer only the outputs are the model's; its name and version change from build to build.
             if let outputs = answer["outputs"], request["inputs"]?.arrayValue != nil { answer = ["outputs": outputs] }
             progress(index + 1, names.count)
