@@ -19,7 +19,7 @@ enum InspectCommand {
         examples: [Example("Look into a bundle", "edgepack inspect dist/digits-1-*.bundle.tar.zst")],
         arguments: [bundle],
         options: [files, SharedParameters.json],
-        exitCodes: [.dataError, .incompatible, .noInput],
+        exitCodes: [.dataError, .incompatible, .noInput, .ioError],
         run: run
     )
 

@@ -66,7 +66,7 @@ enum SignatureCommand {
                 ],
                 arguments: [SharedParameters.file],
                 options: [output, key],
-                exitCodes: [.signatureInvalid, .dataError, .noInput],
+                exitCodes: [.signatureInvalid, .dataError, .noInput, .ioError],
                 run: export
             )
         ]

@@ -35,7 +35,7 @@ enum VerifyCommand {
         ],
         arguments: [file],
         options: [key, tree, signature, SharedParameters.threads, SharedParameters.json],
-        exitCodes: [.signatureInvalid, .dataError, .incompatible, .noInput],
+        exitCodes: [.signatureInvalid, .dataError, .incompatible, .noInput, .ioError],
         run: run
     )
 

@@ -23,7 +23,7 @@ enum CheckCommand {
         examples: [Example("Does this machine compute the same?", "edgeruntime check ./digits-tree")],
         arguments: [SharedParameters.bundle],
         options: [json, record] + SharedParameters.all,
-        exitCodes: [.checkFailed, .incompatible, .modelNotLoaded, .dataError, .noInput],
+        exitCodes: [.checkFailed, .incompatible, .modelNotLoaded, .dataError, .noInput, .unavailable, .ioError],
         run: run
     )
 
