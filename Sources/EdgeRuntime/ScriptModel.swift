@@ -35,6 +35,9 @@ package final class ScriptModel: Sendable {
         configuration.payloadLimitBytes = bundle.endpoint.maximumBodyBytes
         configuration.startLimit = .milliseconds(bundle.endpoint.startupMilliseconds)
         configuration.timeZone = getenv("TZ").map { String(cString: $0) }
+        if let folder = getenv("TMPDIR").map({ String(cString: $0) }), folder.hasPrefix("/") {
+            configuration.scratchParent = folder
+        }
         deadline = .milliseconds(bundle.endpoint.deadlineMilliseconds)
         worker = try ScriptWorker(configuration, log: log)
     }
