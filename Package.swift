@@ -60,10 +60,14 @@ let package = Package(
         module("HTTPServer", ["CHTTPServer", "Diagnostics"]),
         module("CommandLine", ["Diagnostics"]),
         module("ONNXRuntime", ["CONNXRuntime", "Diagnostics"]),
+        module("WallClock"),
 
         // The bundle
         module("BundleManifest", ["Diagnostics", "Digest", "FileSystem", "JSON"]),
         module("BundleFormat", ["BundleManifest", "Crypto", "Diagnostics", "Digest", "FileSystem", "JSON", "Zstd"]),
+
+        // What decides
+        module("Deployment", ["BundleManifest", "Diagnostics", "Digest", "JSON", "WallClock"]),
 
         // The parts
         module(
@@ -100,6 +104,7 @@ let package = Package(
         ),
         tests("CommandLineTests", ["CommandLine", "Diagnostics"], exclude: ["Golden"]),
         tests("CryptoTests", ["Crypto", "Diagnostics", "Digest", "FileSystem"], exclude: ["Fixtures"]),
+        tests("DeploymentTests", ["Deployment", "BundleManifest", "Diagnostics", "Digest", "JSON", "WallClock"]),
         tests(
             "EdgeRuntimeTests",
             [
@@ -121,6 +126,7 @@ let package = Package(
             exclude: ["Fixtures"]
         ),
         tests("ProcessesTests", ["Processes", "Diagnostics"]),
+        tests("WallClockTests", ["WallClock"]),
         tests("YAMLTests", ["YAML", "Diagnostics"]),
     ],
     cLanguageStandard: .gnu2x

@@ -9,6 +9,7 @@ private let table = """
     BundleFormat:   BundleManifest Crypto Diagnostics Digest FileSystem JSON Zstd
     BundleManifest: Diagnostics Digest FileSystem JSON
     CommandLine:    Diagnostics
+    Deployment:     BundleManifest Diagnostics Digest JSON WallClock
     Crypto:         COpenSSL Diagnostics FileSystem
     Diagnostics:
     Digest:         CNettle
@@ -17,6 +18,7 @@ private let table = """
     JSON:           Diagnostics
     ONNXRuntime:    CONNXRuntime Diagnostics
     Processes:      CProcess Diagnostics
+    WallClock:
     YAML:           CYAML Diagnostics
     Zstd:           CZstd Diagnostics
     CHTTPServer:    CMicroHTTPD
