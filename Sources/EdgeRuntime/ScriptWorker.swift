@@ -137,7 +137,8 @@ package final class ScriptWorker: Sendable {
         core.withLock { core in
             core.pending[frameIdentifier] = Pending(frame: frame, label: request.label, completion: completion)
         }
-        handle(.submit(.init(identifier: frameIdentifier, deadline: monotonicNow() + request.deadline)))
+        let deadline = monotonicNow() + request.deadline
+        handle(.submit(.init(identifier: frameIdentifier, deadline: deadline, limit: request.deadline)))
         return frameIdentifier
     }
 

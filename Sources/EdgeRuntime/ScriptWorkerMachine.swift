@@ -21,8 +21,10 @@ package struct ScriptRestartPolicy: Sendable, Equatable {
 /// What supervises one worker, as a value: events go in, actions come out, no I/O and no clock inside.
 ///
 /// One request is with the worker at a time, as scoring scripts are not made for threads; others wait in a bounded
-/// queue. A request's deadline holds from its submission, wherever it is. A request is never tried twice: what killed one
-/// worker might kill the next.
+/// queue. A request's deadline holds from its submission, wherever it is: then its caller is answered. The worker is
+/// killed only when run() itself has had as long as that, since a request that waited is not the script's fault, and an
+/// overload that kills workers would answer nobody. What can't be answered in time is refused when it comes, or dropped
+/// before it runs. A request is never tried twice: what killed one worker might kill the next.
 struct ScriptWorkerMachine: Equatable {
     enum State: String, CaseIterable {
         /// Not started yet.
@@ -48,7 +50,22 @@ struct ScriptWorkerMachine: Equatable {
 
     struct Job: Equatable {
         let identifier: UInt64
+        /// When its caller is answered at the latest.
         let deadline: Duration
+        /// How long run() may take; nil for the time that is left to the deadline when it is sent.
+        var limit: Duration?
+    }
+
+    /// The request that is with the worker.
+    struct Running: Equatable {
+        let job: Job
+        let sentAt: Duration
+        /// Its caller was told that time is up; run() goes on until it returns or has had its limit.
+        var isAnswered = false
+
+        var killAt: Duration { max(job.deadline, sentAt + (job.limit ?? job.deadline - sentAt)) }
+        /// When something is to be done about it.
+        var nextTick: Duration { isAnswered ? killAt : job.deadline }
     }
 
     enum Event: Equatable {
@@ -99,8 +116,11 @@ struct ScriptWorkerMachine: Equatable {
 
     private(set) var state = State.idle
     private(set) var queue: [Job] = []
-    /// The request that is with the worker.
-    private(set) var inFlight: Job?
+    private(set) var running: Running?
+    /// The request that is with the worker and not answered.
+    var inFlight: Job? { running.flatMap { $0.isAnswered ? nil : $0.job } }
+    /// What run() takes, as a moving mean; nil before the first answer.
+    private(set) var meanRun: Duration?
     /// How often a process was started after the first.
     private(set) var restarts = 0
     /// True once init() has returned in any process: before that, a failure is final.
@@ -127,7 +147,7 @@ struct ScriptWorkerMachine: Equatable {
 
     /// When `tick` is due next.
     var nextTick: Duration? {
-        ([phaseEnd, terminateAt, killAt, inFlight?.deadline] + queue.map(\.deadline)).compactMap(\.self).min()
+        ([phaseEnd, terminateAt, killAt, running?.nextTick] + queue.map(\.deadline)).compactMap(\.self).min()
     }
 
     mutating func handle(_ event: Event, at now: Duration) -> [Action] {
@@ -135,7 +155,7 @@ struct ScriptWorkerMachine: Equatable {
         case .start: start(now)
         case .ready: becomeReady(now)
         case .failedToStart: state == .starting ? killCrashed() : unexpected()
-        case .submit(let job): submit(job)
+        case .submit(let job): submit(job, now)
         case .cancel(let identifier): cancel(identifier)
         case .replied(let identifier): replied(identifier, now)
         case .broke(let reason): broke(reason)
@@ -168,14 +188,16 @@ extension ScriptWorkerMachine {
         return sendNext(now)
     }
 
-    private mutating func submit(_ job: Job) -> [Action] {
+    private mutating func submit(_ job: Job, _ now: Duration) -> [Action] {
         switch state {
         case .ready:
-            inFlight = job
+            running = Running(job: job, sentAt: now)
             state = .busy
             return [.send(job.identifier)]
         case .idle, .starting, .busy, .killing, .waiting:
-            guard queue.count < queueLimit else { return [.complete(job.identifier, .overloaded)] }
+            guard queue.count < queueLimit, canBeAnswered(job, now) else {
+                return [.complete(job.identifier, .overloaded)]
+            }
             queue.append(job)
             return []
         case .broken:
@@ -183,6 +205,17 @@ extension ScriptWorkerMachine {
         case .draining, .stopping, .dead:
             return [.complete(job.identifier, .stopped)]
         }
+    }
+
+    /// Whether the requests before it leave time for this one: refusing at once beats waiting for nothing.
+    private func canBeAnswered(_ job: Job, _ now: Duration) -> Bool {
+        guard let meanRun else { return true }
+        // Those that wait, the one that runs, and this one.
+        return now + meanRun * (queue.count + 2) <= job.deadline
+    }
+
+    private mutating func countRun(_ duration: Duration) {
+        meanRun = meanRun.map { ($0 * 3 + duration) / 4 } ?? duration
     }
 
     /// Only what still waits can be taken back; run() goes on to its end, as nothing but a kill would stop it.
@@ -193,9 +226,12 @@ extension ScriptWorkerMachine {
     }
 
     private mutating func replied(_ identifier: UInt64, _ now: Duration) -> [Action] {
-        guard state == .busy || state == .draining, inFlight?.identifier == identifier else { return unexpected() }
-        inFlight = nil
-        return [.deliver(identifier)] + sendNext(now)
+        guard state == .busy || state == .draining, let ended = running, ended.job.identifier == identifier else {
+            return unexpected()
+        }
+        running = nil
+        countRun(now - ended.sentAt)
+        return (ended.isAnswered ? [] : [.deliver(identifier)]) + sendNext(now)
     }
 
     /// On to the next request if there is one; else `ready`, or to the end when draining.
@@ -203,11 +239,12 @@ extension ScriptWorkerMachine {
         var actions: [Action] = []
         while !queue.isEmpty {
             let job = queue.removeFirst()
-            guard job.deadline > now else {
+            // What would be answered too late is not begun.
+            guard now + (meanRun ?? .zero) < job.deadline else {
                 actions.append(.complete(job.identifier, .timedOut))
                 continue
             }
-            inFlight = job
+            running = Running(job: job, sentAt: now)
             if state != .draining { state = .busy }
             return actions + [.send(job.identifier)]
         }
@@ -244,9 +281,8 @@ extension ScriptWorkerMachine {
     }
 
     private mutating func failInFlight(_ reason: String) -> [Action] {
-        guard let job = inFlight else { return [] }
-        inFlight = nil
-        return [.complete(job.identifier, .died(reason))]
+        defer { running = nil }
+        return inFlight.map { [.complete($0.identifier, .died(reason))] } ?? []
     }
 
     private mutating func failQueue(_ outcome: Outcome) -> [Action] {
@@ -338,8 +374,13 @@ extension ScriptWorkerMachine {
         queue.removeAll { $0.deadline <= now }
         var actions = expired.map { Action.complete($0.identifier, .timedOut) }
         if let job = inFlight, job.deadline <= now {
-            inFlight = nil
-            actions += [.complete(job.identifier, .timedOut)] + killForDeadline()
+            running?.isAnswered = true
+            actions.append(.complete(job.identifier, .timedOut))
+        }
+        if let late = running, late.isAnswered, late.killAt <= now {
+            running = nil
+            countRun(now - late.sentAt)
+            actions += killForDeadline()
         }
         if let end = phaseEnd, end <= now {
             phaseEnd = nil
@@ -377,7 +418,7 @@ extension ScriptWorkerMachine {
             return spawn(now)
         case .draining:
             let failed = inFlight.map { Action.complete($0.identifier, .stopped) }
-            inFlight = nil
+            running = nil
             return (failed.map { [$0] } ?? []) + failQueue(.stopped) + terminate(now)
         case .idle, .ready, .busy, .killing, .stopping, .dead:
             return []

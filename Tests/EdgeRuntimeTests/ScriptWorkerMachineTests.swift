@@ -45,6 +45,14 @@ private let started: [(Int, Machine.Event)] = [(0, .start), (1, .ready)]
     private static let killing = busy + [(3, .broke("garbage"))]
     private static let waiting = busy + [(3, .exited("signal 9"))]
     private static let draining = busy + [(3, submit(2)), (4, stop)]
+    /// A request that may run for 8 s was sent at 7, with 3 s left to its deadline; run() usually takes 1 or 2.
+    private static let waited =
+        started + [
+            (2, submit(1)), (3, .replied(1)), (3, submit(4)),
+            (3, .submit(.init(identifier: 2, deadline: .seconds(10), limit: .seconds(8)))), (7, .replied(4)),
+        ]
+    /// run() took 10 s.
+    private static let slow = started + [(2, submit(1)), (12, .replied(1))]
     private static let askedToStop = started + [(2, stop)]
 
     @Test(arguments: [
@@ -75,6 +83,22 @@ private let started: [(Int, Machine.Event)] = [(0, .start), (1, .ready)]
             (6, .replied(1)),
             .busy,
             [.deliver(1), .complete(2, .timedOut), .send(3)]
+        ),
+        // A request that waited is answered at its deadline; run() then still has its own limit before it is killed.
+        Row(waited, (10, .tick), .busy, [.complete(2, .timedOut)]),
+        Row(waited + [(10, .tick)], (12, .tick), .busy, []),
+        Row(waited + [(10, .tick)], (12, .replied(2)), .ready, []),
+        Row(waited + [(10, .tick), (11, submit(3))], (12, .replied(2)), .busy, [.send(3)]),
+        Row(waited + [(10, .tick)], (14, .tick), .busy, []),
+        Row(waited + [(10, .tick)], (15, .tick), .killing, [.kill]),
+        // What can't be answered in time is refused when it comes, or not begun.
+        Row(slow + [(22, submit(2))], (22, submit(3, deadline: 35)), .busy, [.complete(3, .overloaded)]),
+        Row(slow + [(22, submit(2))], (22, submit(3, deadline: 45)), .busy, []),
+        Row(
+            slow + [(22, submit(2)), (22, submit(3, deadline: 45))],
+            (40, .replied(2)),
+            .ready,
+            [.deliver(2), .complete(3, .timedOut)]
         ),
         // A deadline is no crash: the next process comes at once.
         Row(busy + [(1000, .tick)], (1001, .exited("signal 9")), .starting, [.spawn]),
@@ -196,6 +220,51 @@ private let started: [(Int, Machine.Event)] = [(0, .start), (1, .ready)]
         #expect(machine(after: Self.askedToStop).nextTick == .seconds(4))
     }
 
+    /// 40 clients that ask again as soon as they are answered, run() of 0.2 s, a deadline of 5 s: the worker could answer
+    /// 5 in a second, and it must not be kept from it.
+    @Test func staysBusyWithRequestsThatCanBeAnsweredUnderOverload() {
+        var machine = Machine(policy: ScriptRestartPolicy(), queueLimit: 64, startLimit: .seconds(60))
+        _ = machine.handle(.start, at: .zero)
+        _ = machine.handle(.ready, at: .zero)
+        var delivered = 0
+        var killed = 0
+        var next: UInt64 = 0
+        var clients = 40
+        var runEnds: Duration?
+
+        func take(_ actions: [Machine.Action], at now: Duration) {
+            for action in actions {
+                switch action {
+                case .send: runEnds = now + .milliseconds(200)
+                case .deliver:
+                    delivered += 1
+                    clients += 1
+                case .complete: clients += 1
+                case .kill: killed += 1
+                default: break
+                }
+            }
+        }
+
+        for step in 0..<6_000 {
+            let now = Duration.milliseconds(step * 10)
+            if let end = runEnds, end <= now, let job = machine.running?.job {
+                runEnds = nil
+                take(machine.handle(.replied(job.identifier), at: now), at: now)
+            }
+            take(machine.handle(.tick, at: now), at: now)
+            for _ in 0..<clients {
+                clients -= 1
+                next += 1
+                let job = Machine.Job(identifier: next, deadline: now + .seconds(5), limit: .seconds(5))
+                take(machine.handle(.submit(job), at: now), at: now)
+            }
+        }
+        #expect(killed == 0)
+        // 60 s at 5 a second are 300; the grid of 10 ms takes a little.
+        #expect(delivered >= 270)
+    }
+
     /// Whatever happens in whatever order: each request is answered once, and there is one process at a time.
     @Test(arguments: 0..<200)
     func answersEveryRequestExactlyOnce(seed: UInt64) {
@@ -221,7 +290,7 @@ private let started: [(Int, Machine.Event)] = [(0, .start), (1, .ready)]
                 }
             }
             #expect(open == Set(machine.queue.map(\.identifier) + (machine.inFlight.map { [$0.identifier] } ?? [])))
-            #expect(machine.inFlight == nil || machine.state == .busy || machine.state == .draining)
+            #expect(machine.running == nil || machine.state == .busy || machine.state == .draining)
         }
 
         check(machine.handle(.start, at: .zero))
@@ -233,7 +302,7 @@ private let started: [(Int, Machine.Event)] = [(0, .start), (1, .ready)]
                 next += 1
                 open.insert(next)
                 event = submit(next, deadline: now + Int(random.next() % 20))
-            case 4...6: event = .replied(machine.inFlight?.identifier ?? 0)
+            case 4...6: event = .replied(machine.running?.job.identifier ?? 0)
             case 7: event = .tick
             case 8: event = hasProcess ? .ready : .tick
             case 9: event = .cancel(next)
