@@ -1,4 +1,5 @@
 package import BundleManifest
+package import Digest
 import FileSystem
 import JSON
 
@@ -12,19 +13,18 @@ package struct LockedEnvironment: Sendable, Equatable {
     package let python: String?
     /// The wheels it was made of, by name.
     package let wheels: [LockedWheel]
-    package let files: Int
-    package let bytes: Int
+    /// Over all its files, as `LockedTree.digest` computes it.
+    package let digest: SHA256Digest
 
     /// Wheels without machine code still meet a box's Python, and no index has anything older (PEP 599).
     static let oldestGlibc = GlibcVersion(2, 17)
 
-    init(path: String, python: String?, wheels: [LockedWheel], files: Int, bytes: Int) {
+    init(path: String, python: String?, wheels: [LockedWheel], digest: SHA256Digest) {
         self.path = path
         self.glibc = wheels.compactMap(\.glibc).reduce(Self.oldestGlibc, max)
         self.python = python
         self.wheels = wheels
-        self.files = files
-        self.bytes = bytes
+        self.digest = digest
     }
 
     /// The path of ONNX Runtime's library in the tree of a native bundle.
@@ -41,7 +41,7 @@ extension LockedEnvironment {
             object["glibc"] = wheel.glibc.map { .string($0.description) }
             return JSONValue.object(object)
         }
-        var object: JSONObject = ["bytes": .integer(bytes), "files": .integer(files), "wheels": .array(wheels)]
+        var object: JSONObject = ["digest": .string(digest.hex), "wheels": .array(wheels)]
         object["python"] = python.map { .string($0) }
         return .object(object)
     }
@@ -60,12 +60,9 @@ extension LockedEnvironment {
                 )
             )
         }
-        self.init(
-            path: path,
-            python: try fields.optionalString("python"),
-            wheels: wheels,
-            files: try fields.integer("files", in: 0...Int.max),
-            bytes: try fields.integer("bytes", in: 0...Int.max)
-        )
+        guard let digest = SHA256Digest(hex: try fields.string("digest")) else {
+            throw fields.problem("digest", "is no SHA-256 in hexadecimal")
+        }
+        self.init(path: path, python: try fields.optionalString("python"), wheels: wheels, digest: digest)
     }
 }

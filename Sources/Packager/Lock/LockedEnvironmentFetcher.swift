@@ -36,7 +36,7 @@ package struct LockedEnvironmentFetcher: Sendable {
         if let environment = Self.cached(at: place) { return environment }
 
         try FileSystem.createDirectories("\(cache)/environments")
-        // Whatever is there is no whole environment: half removed by a person, or cut short by a full disk.
+        // Whatever is there is not what was fetched: half removed by a person, cut short by a full disk, or changed.
         try FileSystem.removeTree(place)
         do {
             return try make(lock, request, at: place)
@@ -53,13 +53,11 @@ package struct LockedEnvironmentFetcher: Sendable {
         let tree = "\(folder.temporaryPath)/tree"
         try FileSystem.createDirectory(tree, mode: 0o755)
         let wheels = try install(lock, request, to: tree)
-        let size = try LockedTree.size(of: tree)
         let environment = LockedEnvironment(
             path: "\(place)/tree",
             python: request.platform.python?.abi,
             wheels: wheels,
-            files: size.files,
-            bytes: size.bytes
+            digest: try LockedTree.digest(of: tree)
         )
         try FileSystem.write(environment.record.compactBytes(), to: "\(folder.temporaryPath)/\(Self.recordName)")
         try folder.commit(durably: true)
@@ -115,12 +113,13 @@ package struct LockedEnvironmentFetcher: Sendable {
         return "\(request.platform.key)-\(SHA256.digest(inputs.utf8).hex.prefix(32))"
     }
 
-    /// The environment at a place of the cache, where it is whole.
+    /// The environment at a place of the cache, where every byte is as it was fetched: what goes into a bundle is
+    /// signed, so that a changed library must not pass for the locked one.
     private static func cached(at place: String) -> LockedEnvironment? {
         guard let record = try? FileSystem.read("\(place)/\(recordName)", limit: 4 << 20),
             let environment = try? LockedEnvironment(record: record, path: "\(place)/tree"),
-            let size = try? LockedTree.size(of: environment.path),
-            size == (environment.files, environment.bytes)
+            let digest = try? LockedTree.digest(of: environment.path),
+            digest == environment.digest
         else { return nil }
         return environment
     }

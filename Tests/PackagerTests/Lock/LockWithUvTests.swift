@@ -210,6 +210,24 @@ private let lockBody = "numpy==2.4.6 \\\n    --hash=sha256:\(String(repeating: "
         #expect(programs.arguments.count { $0.first == "pip" } == 2)
     }
 
+    @Test(arguments: ["coda", "code, longer"])
+    func fetchesAnewWhatWasChangedInTheCache(content: String) throws {
+        let cache = try TemporaryProject()
+        defer { cache.remove() }
+        let programs = ScriptedUv { arguments, folder in
+            try Self.unpack(try Self.target(arguments, folder))
+            return ScriptedUv.done()
+        }
+        let first = try fetcher(cache, programs).fetch(try lock(), for: Self.request)
+        try FileSystem.write(Array(content.utf8), to: "\(first.path)/w/m.so")
+        #expect(try fetcher(cache, programs).fetch(try lock(), for: Self.request) == first)
+        #expect(try FileSystem.read("\(first.path)/w/m.so", limit: 99) == Array("code".utf8))
+        try FileSystem.removeFile("\(first.path)/w/m.so")
+        try FileSystem.write(Array("code".utf8), to: "\(first.path)/w/m.so", mode: 0o755)
+        #expect(try fetcher(cache, programs).fetch(try lock(), for: Self.request) == first)
+        #expect(programs.arguments.count { $0.first == "pip" } == 3)
+    }
+
     @Test func leavesNothingInTheCacheWhenFetchingFails() throws {
         let cache = try TemporaryProject()
         defer { cache.remove() }

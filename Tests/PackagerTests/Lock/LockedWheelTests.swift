@@ -1,5 +1,6 @@
 import BundleManifest
 import Diagnostics
+import Digest
 import Testing
 
 @testable import Packager
@@ -59,7 +60,7 @@ import Testing
     @Test func needsTheNewestThatAnyOfItsWheelsNeeds() {
         func wheel(_ glibc: GlibcVersion?) -> LockedWheel { LockedWheel(name: "w", version: "1", glibc: glibc) }
         func environment(_ wheels: [LockedWheel]) -> GlibcVersion {
-            LockedEnvironment(path: "p", python: nil, wheels: wheels, files: 0, bytes: 0).glibc
+            LockedEnvironment(path: "p", python: nil, wheels: wheels, digest: SHA256.digest([UInt8]())).glibc
         }
         #expect(
             environment([wheel(nil), wheel(GlibcVersion(2, 28)), wheel(GlibcVersion(2, 27))]) == GlibcVersion(2, 28)
