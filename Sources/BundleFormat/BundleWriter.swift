@@ -32,7 +32,7 @@ package struct BundleWriter: Sendable {
 
     /// Writes `source` to `path`; `manifest` is given each component's entry and completes the manifest.
     ///
-    /// Throws FileError (nothing is at `path` then) and BundleError.
+    /// Throws FileError (nothing is at `path` then), and BundleError where the reader would refuse the bundle.
     package func write(
         _ source: BundleSource,
         to path: String,
@@ -56,6 +56,10 @@ package struct BundleWriter: Sendable {
         }
         let manifest = try complete(entries)
         let manifestBytes = try manifest.encoded()
+        // What its reader would refuse is not written.
+        _ = try BundleHead(manifestBytes, of: path) { wanted in
+            tables.first { BundleLayout.tablePath($0.name) == wanted }?.bytes ?? []
+        }
 
         let compressor = try ZstdCompressor(level: Int32(level))
         let archive = try AtomicFile(at: path)

@@ -89,12 +89,13 @@ enum TestCommand {
             fetcher: try SharedParameters.fetcher(arguments),
             threads: SharedParameters.threads(arguments)
         )
-        let request = BundleBuilder.Request(
+        var request = BundleBuilder.Request(
             profiles: [profile],
             version: project.file.version ?? BundleVersion.zero,
             output: scratch,
             level: 1
         )
+        request.samplesAreRecorded = !arguments[record]
         let built = try builder.build(request, fetching: { _ in }, writing: { _, _, _ in })
         return built[0].path
     }
@@ -116,7 +117,8 @@ enum TestCommand {
         } else {
             for failure in result["failures"]?.arrayValue ?? [] {
                 for problem in failure["problems"]?.arrayValue ?? [] {
-                    try terminal.writeLine("\(failure["sample"]?.stringValue ?? "?"): \(problem.stringValue ?? "?")")
+                    let line = "\(failure["sample"]?.stringValue ?? "?"): \(problem.stringValue ?? "?")"
+                    try terminal.writeLine(line.printable())
                 }
             }
             let samples = result["samples"]?.integerValue ?? 0

@@ -15,6 +15,8 @@ package struct BundleBuilder: Sendable {
         package var output: String
         /// zstd's level, 1 to 19.
         package var level: Int
+        /// Every sample must have its answer; false only for a bundle that is to compute the answers.
+        package var samplesAreRecorded = true
 
         package init(profiles: [DeviceProfile], version: BundleVersion, output: String, level: Int = 3) {
             self.profiles = profiles
@@ -60,7 +62,7 @@ package struct BundleBuilder: Sendable {
         try project.checkPaths()
         let requests = try lockRequests(for: request.profiles)
         let locks = try requests.map { ($0, try LockFile.read(of: project, for: $0)) }
-        let tree = try ProjectTree(project)
+        let tree = try ProjectTree(project, samplesAreRecorded: request.samplesAreRecorded)
         var environments: [(LockRequest, LockedEnvironment)] = []
         for (lockRequest, lock) in locks {
             fetching(lockRequest.platform)

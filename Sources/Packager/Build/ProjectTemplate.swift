@@ -130,5 +130,5 @@ package enum TemplateError: ExplainedError, Equatable {
     }
 
     package var hint: String? { "edit it, or name another folder" }
-    package var exitCode: ExitCode { .dataError }
+    package var exitCode: ExitCode { .cannotCreate }
 }

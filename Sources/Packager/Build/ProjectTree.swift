@@ -12,47 +12,93 @@ struct ProjectTree: Sendable {
     /// Of a native model's inputs and outputs.
     let interfaceDigest: SHA256Digest?
 
-    /// Collects the files. Throws where one is a link or can't be named in a bundle, or the model can't be read.
-    init(_ project: Project) throws {
+    /// Collects the files. Throws where one is a link or can't be named in a bundle, the model can't be read, or what
+    /// the bundle needs is left out.
+    ///
+    /// - Parameter samplesAreRecorded: every sample must have its answer, else only its request.
+    init(_ project: Project, samplesAreRecorded: Bool = true) throws {
         let file = project.file
         var source = BundleSource()
         var modelEntry: String?
         var interfaceDigest: SHA256Digest?
         if let samples = file.samples {
-            source.components[.samples] = try SourceFiles.below(
-                project.path(of: samples.folder),
-                exclusions: file.exclusions
-            )
-            .filter { $0.path.text.hasSuffix(".json") }
+            let files = try Self.samples(samples, of: project)
+            for sample in files {
+                guard case .file(let path) = sample.content else { continue }
+                let read = try ProjectSample(path)
+                if samplesAreRecorded { try read.requireResponse(in: project.folder) }
+            }
+            source.components[.samples] = files
         }
         if case .script(let script, _) = file.scoring {
-            source.components[.app] = try SourceFiles.below(project.path(of: script.code), exclusions: file.exclusions)
+            let code = try SourceFiles.below(project.path(of: script.code), exclusions: file.exclusions)
+            guard code.contains(where: { $0.path == script.script }) else {
+                let path = "\(project.path(of: script.code))/\(script.script)"
+                throw BuildError.excluded(path: path, role: "the scoring script")
+            }
+            source.components[.app] = code
         }
         if let model = file.model {
             let path = project.path(of: model)
-            source.components[.model] = try SourceFiles.model(path, exclusions: file.exclusions)
+            let files = try SourceFiles.model(path, exclusions: file.exclusions)
+            guard !files.isEmpty else { throw ProjectError.emptyModel(model, found: path) }
+            source.components[.model] = files
             modelEntry = "model/\(FileSystem.name(of: path))"
-        }
-        if case .onnx(_, let model) = file.scoring {
-            let onnx = FileSystem.join(project.folder, try project.nativeModel(at: model))
-            interfaceDigest = try ONNXModel.read(onnx).interface.digest
-            let isFolder = try FileSystem.statusFollowingLinks(of: project.path(of: model))?.kind == .directory
-            if isFolder, let folder = modelEntry { modelEntry = "\(folder)/\(FileSystem.name(of: onnx))" }
-            try Self.requireWeights(of: onnx, isFolder: isFolder)
+            if case .onnx = file.scoring {
+                let native = try NativeModel(project, at: model, packed: files)
+                interfaceDigest = native.interfaceDigest
+                modelEntry = native.entry
+            }
         }
         self.source = source
         self.modelEntry = modelEntry
         self.interfaceDigest = interfaceDigest
     }
 
-    /// Weights in files of their own come along only with a folder.
-    private static func requireWeights(of model: String, isFolder: Bool) throws {
-        guard let data = try ONNXModel.read(model).externalData.first else { return }
-        guard isFolder else { throw BuildError.weightsBeside(model: model, weights: data.location) }
-        let path = FileSystem.join(FileSystem.parent(of: model), data.location)
-        guard try FileSystem.status(of: path)?.kind == .regular else {
-            throw BuildError.weightsMissing(model: model, weights: path)
+    /// The `.json` files of the samples' folder; other files there are notes of their author.
+    private static func samples(_ samples: ProjectFile.Samples, of project: Project) throws -> [SourceFile] {
+        let folder = project.path(of: samples.folder)
+        let files = try SourceFiles.below(folder, exclusions: project.file.exclusions)
+            .filter { $0.path.text.hasSuffix(".json") }
+        guard !files.isEmpty else { throw BuildError.excluded(path: folder, role: "every sample") }
+        if let lost = files.first(where: { $0.path.text.contains("/") }) {
+            throw SampleError.inFolder(path: "\(folder)/\(lost.path)")
         }
+        return files
+    }
+}
+
+/// An ONNX model that is served without a script.
+private struct NativeModel {
+    /// From the bundle's root.
+    let entry: String
+    let interfaceDigest: SHA256Digest
+
+    /// Reads it and makes sure that `packed` holds it with all files that its weights are in.
+    init(_ project: Project, at model: ProjectPath, packed: [SourceFile]) throws {
+        let path = FileSystem.join(project.folder, try project.nativeModel(at: model))
+        let onnx = try ONNXModel.read(path)
+        interfaceDigest = try onnx.interface.digest
+        let name = FileSystem.name(of: path)
+        let folder = project.path(of: model)
+        guard try FileSystem.statusFollowingLinks(of: folder)?.kind == .directory else {
+            // Weights in files of their own come along only with a folder.
+            if let data = onnx.externalData.first {
+                throw BuildError.weightsBeside(model: path, weights: data.location)
+            }
+            entry = "model/\(name)"
+            return
+        }
+        let prefix = FileSystem.name(of: folder)
+        let paths = Set(packed.map(\.path))
+        func require(_ file: String, _ role: String) throws {
+            guard let wanted = BundlePath("\(prefix)/\(file)"), paths.contains(wanted) else {
+                throw BuildError.excluded(path: "\(folder)/\(file)", role: role)
+            }
+        }
+        try require(name, "the model")
+        for data in onnx.externalData { try require(data.location, "weights of the model") }
+        entry = "model/\(prefix)/\(name)"
     }
 }
 

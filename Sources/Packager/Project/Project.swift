@@ -107,6 +107,8 @@ package enum ProjectError: ExplainedError, Equatable {
     case notONNX(ProjectPath, found: String)
     case ambiguousModel(ProjectPath, found: String, models: [String])
     case noSamples(ProjectPath, found: String)
+    /// The model's folder holds no file, or none that `exclude` leaves.
+    case emptyModel(ProjectPath, found: String)
 
     package var message: String {
         switch self {
@@ -120,6 +122,8 @@ package enum ProjectError: ExplainedError, Equatable {
             "\(wanted.position): \(wanted.key): \(found) holds "
                 + (models.isEmpty ? "no .onnx file" : "more than one: \(models.joined(separator: ", "))")
         case .noSamples(let wanted, let found): "\(wanted.position): \(wanted.key): \(found) holds no .json file"
+        case .emptyModel(let wanted, let found):
+            "\(wanted.position): \(wanted.key): \(found) holds no file that is to be packed"
         }
     }
 
@@ -131,6 +135,7 @@ package enum ProjectError: ExplainedError, Equatable {
         case .notONNX: "add code_configuration with a script that loads the model"
         case .ambiguousModel: "name the .onnx file in model.path"
         case .noSamples: "a sample is a request with the answer that is expected"
+        case .emptyModel: "put the model there, or make the patterns of exclude narrower"
         case .wrongKind: nil
         }
     }
@@ -138,7 +143,7 @@ package enum ProjectError: ExplainedError, Equatable {
     package var exitCode: ExitCode {
         switch self {
         case .noProject, .missing: .noInput
-        case .wrongKind, .notONNX, .ambiguousModel, .noSamples: .configuration
+        case .wrongKind, .notONNX, .ambiguousModel, .noSamples, .emptyModel: .configuration
         }
     }
 }

@@ -116,7 +116,7 @@ extension ProjectFile {
         if let limits = try fields.fieldsIfPresent("endpoint") {
             endpoint.maximumBodyBytes =
                 try limits.bytesIfPresent("max_body", in: 1 << 10...1 << 30) ?? endpoint.maximumBodyBytes
-            endpoint.queue = try limits.integerIfPresent("queue", in: 0...65_536) ?? endpoint.queue
+            endpoint.queue = try limits.integerIfPresent("queue", in: 1...100_000) ?? endpoint.queue
             endpoint.workers = try limits.integerIfPresent("workers", in: 1...64) ?? endpoint.workers
             try limits.refuseUnknown()
         }

@@ -223,6 +223,10 @@ import YAML
             "bundle.yaml:3:53: parameters.t.minimum: a string has no bounds"
         ),
         Refusal(
+            native + "endpoint: {queue: 0}",
+            "bundle.yaml:3:19: endpoint.queue: 0 is not between 1 and 100000"
+        ),
+        Refusal(
             native + "exclude: ['[ab]']",
             "bundle.yaml:3:10: exclude: '[ab]' holds one of ! [ ] { } \\, only *, ** and ? are known"
         ),
