@@ -3,8 +3,9 @@
 /// A pattern without a slash matches a name at any depth; with one it matches a path from the top of the folder. `*`
 /// and `?` stay within a name, `**` stands for any number of folders. What matches a folder takes all that is in it.
 package struct ProjectExclusions: Sendable, Equatable {
-    /// What no bundle wants: compiled Python is made on the box, the others are droppings of tools.
-    package static let always = ["__pycache__", "*.pyc", ".git", ".DS_Store"]
+    /// What no bundle wants: compiled Python is made on the box, earlier bundles would have every build hold the one
+    /// before, the others are droppings of tools.
+    package static let always = ["__pycache__", "*.pyc", "*.bundle.tar.zst", ".git", ".DS_Store"]
     /// More patterns than this are refused.
     static let limit = 256
 
