@@ -62,9 +62,9 @@ package enum BundleError: ExplainedError, Equatable {
 
     package var exitCode: ExitCode {
         switch self {
-        case .truncated, .malformed, .changed, .table, .contradictory, .zstd, .treeDiffers, .occupied, .tooManyAppended,
-            .tooDense:
+        case .truncated, .malformed, .changed, .table, .contradictory, .zstd, .treeDiffers, .tooManyAppended, .tooDense:
             .dataError
+        case .occupied: .cannotCreate
         case .manifest(_, let error): error.exitCode
         }
     }

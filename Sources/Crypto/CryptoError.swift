@@ -87,7 +87,7 @@ package enum CryptoError: ExplainedError, Equatable {
             .unsupportedKey:
             .dataError
         case .untrustedCertificate, .unsuitableCertificate: .signatureInvalid
-        case .keyFileExists: .ioError
+        case .keyFileExists: .cannotCreate
         case .libraryFailure: .software
         }
     }

@@ -66,7 +66,7 @@ package enum KeyFile {
         guard descriptor >= 0 else {
             let code = errno
             if code == EEXIST { throw CryptoError.keyFileExists(path: path) }
-            throw FileError.failed(operation: "create", path: path, code: code)
+            throw FileError.failed(operation: FileError.create, path: path, code: code)
         }
         let file = File(descriptor: descriptor, path: path)
         do {

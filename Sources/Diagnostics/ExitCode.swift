@@ -26,6 +26,8 @@ package enum ExitCode: Int32, CaseIterable, Sendable {
     case unavailable = 69
     /// An error in our own program (EX_SOFTWARE).
     case software = 70
+    /// An output file or folder can't be created, or is there already (EX_CANTCREAT).
+    case cannotCreate = 73
     /// Reading or writing failed: disk full, I/O error (EX_IOERR).
     case ioError = 74
     /// It may work later: a port is taken, a lock is held (EX_TEMPFAIL).
@@ -50,6 +52,7 @@ package enum ExitCode: Int32, CaseIterable, Sendable {
         case .noInput: "an input file does not exist or can't be read"
         case .unavailable: "a program or service that is needed is not there"
         case .software: "an error in our own program"
+        case .cannotCreate: "an output file or folder can't be created, or is there already"
         case .ioError: "reading or writing failed"
         case .tryAgain: "it may work later"
         case .noPermission: "not permitted"

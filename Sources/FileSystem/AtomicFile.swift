@@ -42,7 +42,7 @@ package struct AtomicFile: ~Copyable {
         } else {
             named = temporaryName(beside: path)
             let source = "/proc/self/fd/\(file.descriptor)"
-            try system("create", path) { linkat(AT_FDCWD, source, AT_FDCWD, named, AT_SYMLINK_FOLLOW) }
+            try system(FileError.create, path) { linkat(AT_FDCWD, source, AT_FDCWD, named, AT_SYMLINK_FOLLOW) }
             temporaryPath = named
         }
         try FileSystem.rename(named, to: path)
@@ -58,12 +58,13 @@ private func openUnfinished(
 ) throws(FileError) -> (descriptor: Int32, temporaryPath: String?) {
     let folder = FileSystem.parent(of: path)
     do throws(FileError) {
-        let descriptor = try system("create", path) { open(folder, nameless | O_RDWR | O_CLOEXEC, mode) }
+        let descriptor = try system(FileError.create, path) { open(folder, nameless | O_RDWR | O_CLOEXEC, mode) }
         fchmod(descriptor, mode)
         return (descriptor, nil)
     } catch .failed(_, _, EOPNOTSUPP), .failed(_, _, EISDIR), .failed(_, _, EINVAL) {
         let temporary = temporaryName(beside: path)
-        let descriptor = try system("create", path) { open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode) }
+        let flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC
+        let descriptor = try system(FileError.create, path) { open(temporary, flags, mode) }
         fchmod(descriptor, mode)
         return (descriptor, temporary)
     }
@@ -91,7 +92,7 @@ package struct AtomicDirectory: ~Copyable {
             let isEmpty = there.kind == .directory ? try FileSystem.names(in: trimmed).isEmpty : false
             let isWorkingFolder = try FileSystem.resolve(trimmed) == FileSystem.resolve(".")
             guard isEmpty, !isWorkingFolder else {
-                throw .failed(operation: "create", path: trimmed, code: EEXIST)
+                throw .failed(operation: FileError.create, path: trimmed, code: EEXIST)
             }
         }
         let temporary = temporaryName(beside: trimmed)

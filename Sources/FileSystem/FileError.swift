@@ -9,6 +9,8 @@ package enum FileError: ExplainedError, Equatable {
     case tooLarge(path: String, bytes: Int, limit: Int)
     /// The file is of another kind than its place allows.
     case wrongKind(path: String, expected: String, found: FileKind)
+    /// Something else stands where a folder is to be made.
+    case occupied(path: String, by: FileKind)
     /// A file ended before the bytes it should hold, or changed while it was read.
     case changed(path: String)
     /// A name in the folder is not UTF-8, so that no document can hold it.
@@ -18,12 +20,17 @@ package enum FileError: ExplainedError, Equatable {
     /// A folder holds more files, or deeper folders, than its reader accepts.
     case treeTooLarge(path: String, limit: String)
 
+    /// The operations that make what was not there: what is missing then is no input.
+    package static let create = "create"
+    package static let createFolder = "create the folder"
+
     package var message: String {
         switch self {
         case .failed(let operation, let path, let code):
             "can't \(operation) \(path): \(String(cString: strerror(code)).lowercasedFirst)"
         case .tooLarge(let path, let bytes, let limit): "\(path) has \(bytes) bytes, more than the limit of \(limit)"
         case .wrongKind(let path, let expected, let found): "\(path) is \(found.words), expected \(expected)"
+        case .occupied(let path, let kind): "\(path) is \(kind.words) where a folder is to be made"
         case .changed(let path): "\(path) changed while it was read"
         case .notUTF8(let path): "\(path) has a name that is not UTF-8"
         case .noRoom(let path, let needed, let free):
@@ -46,6 +53,10 @@ package enum FileError: ExplainedError, Equatable {
 
     package var exitCode: ExitCode {
         switch self {
+        case .failed(Self.create, _, ENOENT), .failed(Self.create, _, ENOTDIR), .failed(Self.create, _, EEXIST),
+            .failed(Self.createFolder, _, ENOENT), .failed(Self.createFolder, _, ENOTDIR),
+            .failed(Self.createFolder, _, EEXIST):
+            .cannotCreate
         case .failed(_, _, let code):
             switch code {
             case ENOENT, ENOTDIR: .noInput
@@ -55,6 +66,7 @@ package enum FileError: ExplainedError, Equatable {
         case .tooLarge, .treeTooLarge, .notUTF8: .dataError
         case .noRoom: .ioError
         case .wrongKind: .noInput
+        case .occupied: .cannotCreate
         case .changed: .ioError
         }
     }

@@ -58,21 +58,21 @@ package enum FileSystem {
     package static func createDirectories(_ path: String) throws(FileError) {
         if let there = try statusFollowingLinks(of: path) {
             guard there.kind == .directory else {
-                throw .wrongKind(path: path, expected: "a folder", found: there.kind)
+                throw .occupied(path: path, by: there.kind)
             }
             return
         }
         let above = parent(of: path)
         if above != path { try createDirectories(above) }
         do throws(FileError) {
-            try system("create the folder", path) { mkdir(path, 0o777) }
+            try system(FileError.createFolder, path) { mkdir(path, 0o777) }
         } catch .failed(_, _, EEXIST) {}
     }
 
     /// Creates one folder with the given mode, whatever the umask. Throws where something is there already.
     package static func createDirectory(_ path: String, mode: mode_t) throws(FileError) {
-        try system("create the folder", path) { mkdir(path, mode) }
-        try system("create the folder", path) { chmod(path, mode) }
+        try system(FileError.createFolder, path) { mkdir(path, mode) }
+        try system(FileError.createFolder, path) { chmod(path, mode) }
     }
 
     /// Renames within one file system; an existing file at `destination` is replaced.

@@ -112,7 +112,7 @@ import Testing
             try Programs.succeed("/usr/bin/mkfifo", [$0("p/samples/x.json")])
         },
         digits("no project", 66, says: ["p is no project", "hint: "]) { try FileSystem.removeTree($0("p")) },
-        digits("a file where the output folder belongs", 66, says: ["out is a file, expected a folder"]) {
+        digits("a file where the output folder belongs", 73, says: ["out is a file where a folder"]) {
             try $0.write("", to: "out")
         },
         digits("a version that is none", 64, says: ["--version takes", "not x"], options: " --version x") { _ in },
@@ -131,13 +131,13 @@ import Testing
         Refusal(
             input: "a folder that is a project already",
             command: "edgepack init p",
-            exitCode: 65,
+            exitCode: 73,
             says: ["p/bundle.yaml is there already", "hint: "]
         ) { try $0.write("name: x\n", to: "p/bundle.yaml") },
         Refusal(
             input: "a key that would be overwritten",
             command: "edgepack key generate --out k.pem",
-            exitCode: 74,
+            exitCode: 73,
             says: ["k.pem"]
         ) { try $0.write("a key", to: "k.pem") },
     ])

@@ -50,7 +50,7 @@ import Testing
     @Test func namesTheFolderThatIsMissing() {
         let error = #expect(throws: FileError.self) { try FileSystem.write([1], to: "/nowhere/at/all/file") }
         #expect(error?.message == "can't create /nowhere/at/all/file: no such file or directory")
-        #expect(error?.exitCode == .noInput)
+        #expect(error?.exitCode == .cannotCreate)
     }
 
     @Test func saysThatTheDiskIsFull() {
