@@ -84,13 +84,5 @@ package enum OMSError: ExplainedError, Equatable {
     }
 }
 
-/// A name from outside as text for a terminal: in quotes, what is not printable escaped, cut where it is very long.
-func quoted(_ name: String) -> String {
-    let text = name.unicodeScalars.prefix(200).map { scalar in
-        switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .unassigned: scalar.escaped(asASCII: true)
-        default: String(scalar)
-        }
-    }
-    return "\"\(text.joined())\""
-}
+/// A name from outside as text for a terminal.
+func quoted(_ name: String) -> String { name.quotedName }

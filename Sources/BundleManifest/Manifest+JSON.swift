@@ -104,7 +104,11 @@ extension Manifest.Interpreter {
         guard let known = Source(rawValue: source) else {
             throw fields.problem("source", "is \"\(source)\", known are system and bundled")
         }
-        self.init(source: known, abi: try fields.string("abi"), version: try fields.string("version"))
+        let abi = try fields.string("abi")
+        guard Platform.isABI(abi) else { throw fields.problem("abi", "is no ABI such as cp311") }
+        let version = try fields.string("version")
+        guard BundleVersion(version) != nil else { throw fields.problem("version", "is no version such as 3.11") }
+        self.init(source: known, abi: abi, version: version)
     }
 
     var json: JSONValue {

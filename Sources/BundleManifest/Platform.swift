@@ -31,6 +31,19 @@ package struct Platform: Hashable, Sendable, CustomStringConvertible {
         self.accelerator = accelerator
     }
 
+    /// Whether a text names an ABI of CPython: `cp311`, or `cp313t` without the global lock (PEP 425, PEP 703).
+    package static func isABI(_ text: String) -> Bool {
+        guard text.hasPrefix("cp") else { return false }
+        var digits = text.utf8.dropFirst(2)
+        if digits.last == UInt8(ascii: "t") { digits.removeLast() }
+        return (2...4).contains(digits.count) && digits.allSatisfy(isDigit)
+    }
+
+    /// Whether a text names a class of accelerators such as `cuda12`; it stands in a platform's name, behind a plus.
+    package static func isAccelerator(_ text: String) -> Bool {
+        (1...32).contains(text.utf8.count) && text.utf8.allSatisfy { isLowercase($0) || isDigit($0) }
+    }
+
     package var description: String {
         "linux-\(architecture.rawValue)-glibc\(glibc)-\(python ?? "nopy")" + (accelerator.map { "+\($0)" } ?? "")
     }
@@ -73,12 +86,13 @@ extension Platform {
         guard let glibc = GlibcVersion(try fields.string("glibc")) else {
             throw fields.problem("glibc", "is no version such as 2.28")
         }
-        self.init(
-            architecture: known,
-            glibc: glibc,
-            python: try fields.optionalString("python"),
-            accelerator: try fields.optionalString("accelerator")
-        )
+        let python = try fields.optionalString("python")
+        guard python.map(Self.isABI) != false else { throw fields.problem("python", "is no ABI such as cp311") }
+        let accelerator = try fields.optionalString("accelerator")
+        guard accelerator.map(Self.isAccelerator) != false else {
+            throw fields.problem("accelerator", "is no class such as cuda12")
+        }
+        self.init(architecture: known, glibc: glibc, python: python, accelerator: accelerator)
     }
 
     var json: JSONValue {

@@ -69,7 +69,7 @@ package struct Program: Sendable {
         for hint in (explained?.hint ?? "").split(separator: "\n") {
             lines.append((terminal.styled("hint:", .hint, for: .notices), String(hint)))
         }
-        terminal.say(lines.map { "\($0) \($1.printable(keepingLines: true))" }.joined(separator: "\n"))
+        terminal.sayStyled(lines.map { "\($0) \($1.printable(keepingLines: true))" }.joined(separator: "\n"))
         return (explained?.exitCode ?? .failed).rawValue
     }
 

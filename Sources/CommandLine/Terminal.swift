@@ -1,3 +1,4 @@
+import Diagnostics
 import Synchronization
 
 /// What a command talks through: data on standard output, talk on standard error.
@@ -85,11 +86,14 @@ package final class Terminal: Sendable {
 
     /// Says something that the user should know even with `--quiet`.
     package func warning(_ text: String) {
-        say(styled("warning:", .warning, for: .notices) + " " + text)
+        sayStyled(styled("warning:", .warning, for: .notices) + " " + text.printable(keepingLines: true))
     }
 
     /// Writes lines to standard error, control characters made visible. Errors are swallowed: there is nobody to tell.
-    package func say(_ text: String) {
+    package func say(_ text: String) { sayStyled(text.printable(keepingLines: true)) }
+
+    /// Writes lines that carry styles of our own; what comes from elsewhere is printable already.
+    func sayStyled(_ text: String) {
         state.withLock { state in
             if console.outputIsTerminal { try? flush(&state) }
             try? wipeProgress(&state)
@@ -155,22 +159,4 @@ package enum TextStyle: String, Sendable {
     case good = "32"
     case warning = "33"
     case hint = "36"
-}
-
-extension String {
-    /// The text with control characters made visible as `\u{1B}`, so that a name from a file or a stranger can't
-    /// steer the terminal. Newlines and tabs stay where `keepingLines` says so.
-    package func printable(keepingLines: Bool = false) -> String {
-        guard unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return self }
-        var result = ""
-        for scalar in unicodeScalars {
-            let stays = keepingLines && (scalar == "\n" || scalar == "\t")
-            if stays || scalar.properties.generalCategory != .control {
-                result.unicodeScalars.append(scalar)
-            } else {
-                result += "\\u{" + String(scalar.value, radix: 16, uppercase: true) + "}"
-            }
-        }
-        return result
-    }
 }

@@ -1,3 +1,5 @@
+internal import Diagnostics
+
 /// Rows under headings, aligned in columns two spaces apart; control characters in cells are made visible.
 package struct TextTable: Sendable {
     package struct Column: Sendable {

@@ -19,11 +19,11 @@ package enum ModelError: ExplainedError, Equatable {
             "\(path) is not a valid \(format) file: \(problem) at byte \(offset)"
         case .pointer(let path): "\(path) is a Git LFS pointer, not the model"
         case .externalDataOutside(let path, let location):
-            "\(path) keeps tensor data in \"\(printable(location))\", which is no plain path inside its folder"
+            "\(path) keeps tensor data in \(location.quotedName), which is no plain path inside its folder"
         case .externalDataMissing(let path, let location):
-            "\(path) keeps tensor data in \"\(printable(location))\", which is not there"
+            "\(path) keeps tensor data in \(location.quotedName), which is not there"
         case .externalDataShort(let path, let location, let neededBytes, let bytes):
-            "\(path) needs \(neededBytes) bytes of tensor data in \"\(printable(location))\", which has \(bytes)"
+            "\(path) needs \(neededBytes) bytes of tensor data in \(location.quotedName), which has \(bytes)"
         }
     }
 
@@ -38,14 +38,4 @@ package enum ModelError: ExplainedError, Equatable {
     }
 
     package var exitCode: ExitCode { .dataError }
-}
-
-/// Text from a file, fit for a terminal.
-func printable(_ text: String) -> String {
-    text.unicodeScalars.prefix(200).map { scalar in
-        switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .unassigned: scalar.escaped(asASCII: true)
-        default: String(scalar)
-        }
-    }.joined()
 }

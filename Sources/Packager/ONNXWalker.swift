@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// Walks the messages of an ONNX file and collects what `ONNXModel` tells.
 ///
 /// It goes wherever a tensor can be: initializers, attributes of nodes, their subgraphs, functions and training graphs;
@@ -215,7 +217,7 @@ struct ONNXWalker {
         }
         guard !name.isEmpty else { throw reader.malformed("an input or output has no name", at: range.lowerBound) }
         guard let type else {
-            throw reader.malformed("the input or output \"\(printable(name))\" has no type", at: range.lowerBound)
+            throw reader.malformed("the input or output \(name.quotedName) has no type", at: range.lowerBound)
         }
         return ModelValue(name: name, datatype: type.datatype, shape: type.shape)
     }

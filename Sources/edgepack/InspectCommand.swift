@@ -44,7 +44,8 @@ enum InspectCommand {
             return "somebody, in a form unknown here"
         }
         switch signature.method {
-        case .publicKey(let hint): return hint.map { "key \($0)" } ?? "a key that it does not name"
+        // What others put there may be anything; ours is a digest.
+        case .publicKey(let hint): return hint.map { "key \($0.prefix(64))" } ?? "a key that it does not name"
         case .certificates(let chain): return "certificate \(chain.signer.subject)"
         }
     }
@@ -100,7 +101,7 @@ enum InspectCommand {
         facts += signers.map { ("signed by", $0) }
         if signers.isEmpty, tail != nil { facts.append(("signed by", "nobody")) }
         for (name, value) in facts {
-            try terminal.writeLine(name + String(repeating: " ", count: max(1, 11 - name.count)) + value)
+            try terminal.writeLine(name + String(repeating: " ", count: max(1, 11 - name.count)) + value.printable())
         }
         try terminal.writeLine()
         var components = TextTable([.text("COMPONENT"), .number("FILES"), .number("SIZE")])

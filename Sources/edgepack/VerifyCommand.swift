@@ -72,7 +72,7 @@ enum VerifyCommand {
             let signer =
                 key.map { "signed by key \(OMSSignature.hint(of: $0).prefix(16))…" }
                 ?? "no key was given, so no signature was checked"
-            try terminal.writeLine("\(terminal.styled("ok", .good)): \(what)")
+            try terminal.writeLine("\(terminal.styled("ok", .good)): \(what.printable())")
             try terminal.writeLine("sha256:\(head.digest)  \(head.manifest.name)@\(head.manifest.version)  \(signer)")
             return
         }

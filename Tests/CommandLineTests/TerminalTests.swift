@@ -75,7 +75,7 @@ import Testing
     }
 
     @Test func showsControlCharacters() {
-        #expect("a\u{1b}[2J\u{9b}\n".printable() == "a\\u{1B}[2J\\u{9B}\\u{A}")
+        #expect("a\u{1b}[2J\u{9b}\n".printable() == "a\\u{1B}[2J\\u{9B}\\n")
         #expect("a\nb\u{7}".printable(keepingLines: true) == "a\nb\\u{7}")
         #expect("größer".printable() == "größer")
     }

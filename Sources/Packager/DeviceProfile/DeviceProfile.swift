@@ -77,9 +77,9 @@ package struct DeviceProfile: Sendable, Equatable {
     private static func accelerators(_ fields: YAMLFields) throws(YAMLError) -> [String] {
         let classes = try fields.stringsIfPresent("accelerators") ?? []
         for name in classes {
-            // They become part of a platform's name, behind a plus sign.
-            guard (1...32).contains(name.utf8.count), name.allSatisfy({ $0.isASCII && ($0.isLowercase || $0.isNumber) })
-            else { throw fields.invalid("accelerators", "'\(name)' is no accelerator class such as cuda12") }
+            guard Platform.isAccelerator(name) else {
+                throw fields.invalid("accelerators", "'\(name)' is no accelerator class such as cuda12")
+            }
         }
         return classes
     }
