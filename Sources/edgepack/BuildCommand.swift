@@ -42,7 +42,10 @@ enum BuildCommand {
             output, version, SharedParameters.devices, level, SharedParameters.threads, SharedParameters.uv,
             SharedParameters.json,
         ],
-        exitCodes: [.unlocked, .configuration, .dataError, .noInput, .unavailable, .ioError],
+        exitCodes: [
+            .incompatible, .unlocked, .dataError, .noInput, .unavailable, .cannotCreate, .ioError, .noPermission,
+            .configuration,
+        ],
         run: run
     )
 
@@ -53,12 +56,13 @@ enum BuildCommand {
             fetcher: try SharedParameters.fetcher(arguments),
             threads: SharedParameters.threads(arguments)
         )
-        let request = BundleBuilder.Request(
+        var request = BundleBuilder.Request(
             profiles: try SharedParameters.profiles(arguments, project),
             version: try version(arguments, project),
             output: arguments[output],
             level: arguments[level]
         )
+        request.devices = arguments[SharedParameters.devices]
         let progress = BuildProgress(terminal)
         let built = try builder.build(
             request,

@@ -10,6 +10,8 @@ package struct BundleBuilder: Sendable {
     package struct Request: Sendable {
         /// The classes of boxes to build for.
         package var profiles: [DeviceProfile]
+        /// The profiles as the command line named them, for hints; empty where it named none.
+        package var devices: [String] = []
         package var version: BundleVersion
         /// The folder for the bundles; made if it is missing.
         package var output: String
@@ -60,8 +62,13 @@ package struct BundleBuilder: Sendable {
         writing: @escaping @Sendable (String, Int, Int) -> Void
     ) throws -> [Built] {
         try project.checkPaths()
+        for profile in request.profiles { try profile.requireMemory(project.file.endpoint.memoryBytes) }
         let requests = try lockRequests(for: request.profiles)
-        let locks = try requests.map { ($0, try LockFile.read(of: project, for: $0)) }
+        let locks = try requests.map { wanted in
+            let lock = try LockFile.read(of: project, for: wanted, devices: request.devices)
+            // One lock, one environment, whatever the boxes that it is built for this time.
+            return (wanted.made(lock) ?? wanted, lock)
+        }
         let tree = try ProjectTree(project, samplesAreRecorded: request.samplesAreRecorded)
         var environments: [(LockRequest, LockedEnvironment)] = []
         for (lockRequest, lock) in locks {

@@ -12,23 +12,19 @@ package struct DeviceProfile: Sendable, Equatable {
     package var python: [PythonVersion]
     /// Memory of the smallest box, where known.
     package var memoryBytes: Int?
-    /// Classes such as `cuda12`.
-    package var accelerators: [String]
 
     package init(
         name: String,
         architecture: Platform.Architecture,
         glibc: GlibcVersion,
         python: [PythonVersion],
-        memoryBytes: Int?,
-        accelerators: [String]
+        memoryBytes: Int?
     ) {
         self.name = name
         self.architecture = architecture
         self.glibc = glibc
         self.python = python
         self.memoryBytes = memoryBytes
-        self.accelerators = accelerators
     }
 
     /// Profiles that need no file. `devices/` holds the same with the reasons; a test compares the two.
@@ -38,8 +34,7 @@ package struct DeviceProfile: Sendable, Equatable {
             architecture: architecture,
             glibc: GlibcVersion(2, 34),
             python: [PythonVersion(minor: 11)],
-            memoryBytes: 512 << 20,
-            accelerators: []
+            memoryBytes: 512 << 20
         )
     }
 
@@ -67,20 +62,27 @@ package struct DeviceProfile: Sendable, Equatable {
             architecture: architecture,
             glibc: glibc,
             python: python.sorted(),
-            memoryBytes: try fields.bytesIfPresent("memory", in: 1 << 20...1 << 50),
-            accelerators: try accelerators(fields)
+            memoryBytes: try fields.bytesIfPresent("memory", in: 1 << 20...1 << 50)
         )
+        try refuseAccelerators(fields)
         try fields.refuseUnknown()
         return profile
     }
 
-    private static func accelerators(_ fields: YAMLFields) throws(YAMLError) -> [String] {
+    /// The key is known, and no bundle uses an accelerator yet: whoever names one must hear that it stays idle.
+    private static func refuseAccelerators(_ fields: YAMLFields) throws(YAMLError) {
         let classes = try fields.stringsIfPresent("accelerators") ?? []
-        for name in classes {
-            guard Platform.isAccelerator(name) else {
-                throw fields.invalid("accelerators", "'\(name)' is no accelerator class such as cuda12")
-            }
+        for name in classes where !Platform.isAccelerator(name) {
+            throw fields.invalid("accelerators", "'\(name)' is no accelerator class such as cuda12")
         }
-        return classes
+        guard let name = classes.first else { return }
+        let hint = "leave it out: what is built for the profile runs on the processor"
+        throw fields.invalid("accelerators", "bundles for \(name) can't be built yet", hint: hint)
+    }
+
+    /// Throws where a project needs more memory than the smallest box of the class has.
+    func requireMemory(_ bytes: Int?) throws(DeviceProfileError) {
+        guard let bytes, let memoryBytes, bytes > memoryBytes else { return }
+        throw .tooLittleMemory(profile: name, bytes: memoryBytes, needed: bytes)
     }
 }

@@ -67,6 +67,8 @@ package indirect enum DeviceProfileError: ExplainedError, Equatable {
     case pythonNotOffered(PythonVersion, YAMLPosition, profile: String, offered: [PythonVersion])
     /// uv has no platform name for a glibc this old.
     case glibcTooOld(profile: String, glibc: String, oldest: String)
+    /// Boxes of the class have less memory than `resources.memory` says that the bundle needs.
+    case tooLittleMemory(profile: String, bytes: Int, needed: Int)
 
     func located(_ position: YAMLPosition) -> DeviceProfileError { .at(position, self) }
 
@@ -81,6 +83,9 @@ package indirect enum DeviceProfileError: ExplainedError, Equatable {
                 + ", the project asks for \(version)"
         case .glibcTooOld(let profile, let glibc, let oldest):
             "\(profile): glibc \(glibc) is older than \(oldest), the oldest that wheels are built for"
+        case .tooLittleMemory(let profile, let bytes, let needed):
+            "boxes of \(profile) have \(Quantity.exact(bytes: bytes)) of memory, resources.memory in bundle.yaml says "
+                + Quantity.exact(bytes: needed)
         }
     }
 
@@ -92,6 +97,7 @@ package indirect enum DeviceProfileError: ExplainedError, Equatable {
         case .otherName: "a profile is found by its file's name, which must be its own"
         case .at(_, let error): error.hint
         case .pythonNotOffered: "change environment.python, or name a profile of boxes that have it"
+        case .tooLittleMemory: "lower resources.memory if the model needs less, or name a profile of larger boxes"
         case .glibcTooOld: nil
         }
     }
@@ -100,7 +106,7 @@ package indirect enum DeviceProfileError: ExplainedError, Equatable {
         switch self {
         case .unknown, .otherName, .glibcTooOld: .configuration
         case .at(_, let error): error.exitCode
-        case .pythonNotOffered: .incompatible
+        case .pythonNotOffered, .tooLittleMemory: .incompatible
         }
     }
 }

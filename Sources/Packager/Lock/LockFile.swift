@@ -24,6 +24,10 @@ package struct LockFile: Sendable, Equatable {
 
     /// Reads a lock; throws what is wrong with it.
     package init(parsing text: String, path: String) throws(LockError) {
+        // To Swift a carriage return and a newline are one character, to uv the former is a part of the line.
+        guard !text.utf8.contains(UInt8(ascii: "\r")) else {
+            throw LockError.malformed(path: path, line: 1, reason: "its lines end as on Windows")
+        }
         var rest = Substring(text)
         func header(_ number: Int, _ prefix: String) throws(LockError) -> String {
             let line = rest.prefix { $0 != "\n" }
@@ -60,7 +64,7 @@ package struct LockFile: Sendable, Equatable {
 
     /// The lock where it answers the request: pure, on the bytes of the file or nil where there is none.
     ///
-    /// `project` is what hints name: `edgepack lock PROJECT`.
+    /// A lock for older boxes answers it as well. `project` is what hints name: `edgepack lock PROJECT`.
     package static func check(
         _ contents: [UInt8]?,
         against request: LockRequest,
@@ -74,7 +78,7 @@ package struct LockFile: Sendable, Equatable {
         guard lock.platformKey == request.platform.key else {
             throw LockError.otherPlatform(path: path, expected: request.platform.key, found: lock.platformKey)
         }
-        guard lock.inputsDigest == request.inputsDigest else { throw LockError.stale(path: path, project: project) }
+        guard request.made(lock) != nil else { throw LockError.stale(path: path, project: project) }
         return lock
     }
 

@@ -28,10 +28,17 @@ package struct LockPlatform: Sendable, Hashable, CustomStringConvertible {
     /// The newest platform of uv's list that boxes with `glibc` run (`uv pip compile --help`, 0.13.8), or nil where
     /// glibc is older than all of them.
     package var uvPlatform: String? {
-        let known = [17, 28] + Array(31...40)
         // A later major version would be newer than all that uv knows.
         let minor = glibc.major > 2 ? Int.max : glibc.major == 2 ? glibc.minor : 0
-        return known.last { $0 <= minor }.map { "\(architecture.rawValue)-manylinux_2_\($0)" }
+        return Self.uvMinors.last { $0 <= minor }.map { "\(architecture.rawValue)-manylinux_2_\($0)" }
+    }
+
+    private static let uvMinors = [17, 28] + Array(31...40)
+
+    /// The same for older boxes, the newest of these first, one for each platform of uv's list.
+    var older: [LockPlatform] {
+        Self.uvMinors.reversed().map { GlibcVersion(2, $0) }.filter { $0 < glibc }
+            .map { LockPlatform(architecture: architecture, python: python, glibc: $0) }
     }
 
     /// The platforms that a project needs locks for, each once, in the order of their keys.

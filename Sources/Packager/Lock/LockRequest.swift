@@ -46,6 +46,14 @@ package struct LockRequest: Sendable, Equatable {
         return SHA256.digest(lines.map { $0 + "\n" }.joined().utf8)
     }
 
+    /// The request that a lock was made for, where it answers this one: this one itself, or the same for older boxes,
+    /// as what runs there runs here too.
+    package func made(_ lock: LockFile) -> LockRequest? {
+        guard lock.platformKey == platform.key else { return nil }
+        let older = platform.older.map { LockRequest(platform: $0, wanted: wanted) }
+        return ([self] + older).first { $0.inputsDigest == lock.inputsDigest }
+    }
+
     /// The requests of a project on these classes of boxes, one per platform.
     ///
     /// Throws `DeviceProfileError`, `RequirementsError` or `FileError`.

@@ -81,10 +81,16 @@ extension LockFile {
     /// The lock of a project for a request, read and checked.
     ///
     /// Throws `LockError` (exit code 13) where there is none or it is stale, `FileError` where it can't be read.
-    package static func read(of project: Project, for request: LockRequest) throws -> LockFile {
+    /// `devices` are the profiles that a hint names beside the project's own.
+    package static func read(
+        of project: Project,
+        for request: LockRequest,
+        devices: [String] = []
+    ) throws -> LockFile {
         let path = FileSystem.join(project.folder, request.path)
         let isThere = try FileSystem.statusFollowingLinks(of: path) != nil
         let contents = isThere ? try FileSystem.read(path, limit: byteLimit) : nil
-        return try check(contents, against: request, path: path, project: project.folder)
+        let arguments = ([project.folder] + devices.map { "--device \($0)" }).joined(separator: " ")
+        return try check(contents, against: request, path: path, project: arguments)
     }
 }

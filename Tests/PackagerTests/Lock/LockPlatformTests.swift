@@ -16,8 +16,7 @@ import Testing
             architecture: architecture,
             glibc: GlibcVersion(2, glibc),
             python: python.compactMap { PythonVersion($0) },
-            memoryBytes: nil,
-            accelerators: []
+            memoryBytes: nil
         )
     }
 

@@ -31,6 +31,10 @@ import YAML
             "name: a\narchitecture: x86_64\nglibc: 2.34\naccelerators: [CUDA]",
             "d.yaml:4:15: accelerators: 'CUDA' is no accelerator class such as cuda12"
         ),
+        (
+            "name: a\narchitecture: x86_64\nglibc: 2.34\naccelerators: [cuda12]",
+            "d.yaml:4:15: accelerators: bundles for cuda12 can't be built yet"
+        ),
         ("name: a\narchitecture: x86_64\nglibc: 2.34\nram: 1GB", "d.yaml:4:1: unknown key \"ram\""),
     ])
     func refuses(text: String, message: String) {
