@@ -31,6 +31,9 @@ package final class YAMLFields {
         return node
     }
 
+    /// Whether a key is there with nothing behind it.
+    package func isNull(_ key: String) -> Bool { entries.first { $0.key == key }?.value.isNull == true }
+
     /// The text of a scalar, as written: `version: 1.10` is "1.10".
     package func stringIfPresent(_ key: String) throws(YAMLError) -> String? {
         try read(key, expected: "a text") { $0.string }

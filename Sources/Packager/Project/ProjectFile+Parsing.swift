@@ -74,7 +74,11 @@ extension ProjectFile {
     }
 
     private static func samples(_ fields: YAMLFields) throws(YAMLError) -> Samples? {
-        guard let samples = try fields.fieldsIfPresent("samples") else { return nil }
+        guard let samples = try fields.fieldsIfPresent("samples") else {
+            guard fields.isNull("samples") else { return nil }
+            // Passed over, it would build without the check that its author thinks of.
+            throw fields.invalid("samples", "has nothing behind it", hint: "samples: {path: FOLDER}, or remove the key")
+        }
         let tolerance = 0...Double.greatestFiniteMagnitude
         var policy = SamplePolicy()
         policy.absoluteTolerance = try samples.numberIfPresent("atol", in: tolerance) ?? policy.absoluteTolerance
@@ -226,7 +230,10 @@ extension YAMLFields {
             let hint = "write it relative to the folder of \(ProjectFile.fileName), so that the project builds anywhere"
             throw invalid(key, "'\(text)' is an absolute path", hint: hint)
         }
-        return ProjectPath(text: text, key: full(key), position: position)
+        // A slash at the end, as completion leaves it, says only that it is a folder.
+        var trimmed = text[...]
+        while trimmed.hasSuffix("/") { trimmed.removeLast() }
+        return ProjectPath(text: String(trimmed), key: full(key), position: position)
     }
 
     fileprivate func kindIfPresent(_ key: String) throws(YAMLError) -> SamplePolicy.Comparison? {

@@ -13,6 +13,10 @@ struct ScoringFields {
         top = fields
         let model = try fields.fieldsIfPresent("model")
         self.model = try model?.path("path")
+        if let path = self.model?.text.split(separator: "/").last, path == "." || path == ".." {
+            let hint = "name the model's file, or a folder for itself"
+            throw fields.invalid("model", "'\(path)' has no name that the bundle could keep", hint: hint)
+        }
         try model?.refuseUnknown()
         let code = try fields.fieldsIfPresent("code_configuration")
         self.code = if let code { try Self.code(code) } else { nil }
