@@ -76,7 +76,7 @@ package struct Example: Sendable {
 }
 
 extension Command {
-    /// What is wrong with the declarations of this command and those below it; a test of each program asks for none.
+    /// What is wrong with the declarations of this command and those below it; `Program.main` of a debug build asks.
     package func definitionProblems(inherited: [ParameterDefinition] = [], path: String = "") -> [String] {
         let here = path.isEmpty ? name : "\(path) \(name)"
         let own = options.map(\.definition)

@@ -56,21 +56,14 @@ package struct Program: Sendable {
         }
     }
 
-    /// Maps every error to an exit code and tells the user: the only place where that happens.
+    /// Maps the error that ends the program to an exit code and tells the user.
     private func report(_ error: any Error, on terminal: Terminal) -> Int32 {
         if case OutputError.closedByReader = error {
             // What the shell would report for SIGPIPE: the work may be unfinished, so it is not a success, but
             // nobody who runs `… | head` wants to read about it.
             return 128 + SIGPIPE
         }
-        let explained = error as? any ExplainedError
-        let message = explained?.message ?? String(describing: error)
-        var lines = [(terminal.styled("error:", .error, for: .notices), message)]
-        for hint in (explained?.hint ?? "").split(separator: "\n") {
-            lines.append((terminal.styled("hint:", .hint, for: .notices), String(hint)))
-        }
-        terminal.sayStyled(lines.map { "\($0) \($1.printable(keepingLines: true))" }.joined(separator: "\n"))
-        return (explained?.exitCode ?? .failed).rawValue
+        return terminal.explain(error).rawValue
     }
 
     private func helpText(_ path: [Command], for terminal: Terminal) -> String {

@@ -1,4 +1,4 @@
-import Diagnostics
+package import Diagnostics
 import Synchronization
 
 /// What a command talks through: data on standard output, talk on standard error.
@@ -99,6 +99,18 @@ package final class Terminal: Sendable {
             try? wipeProgress(&state)
             try? console.notices.write((text + "\n").utf8Span.span.bytes)
         }
+    }
+
+    /// Tells of an error, with its hints, and returns its exit code: the only place where that happens.
+    package func explain(_ error: any Error) -> ExitCode {
+        let explained = error as? any ExplainedError
+        let message = explained?.message ?? String(describing: error)
+        var lines = [(styled("error:", .error, for: .notices), message)]
+        for hint in (explained?.hint ?? "").split(separator: "\n") {
+            lines.append((styled("hint:", .hint, for: .notices), String(hint)))
+        }
+        sayStyled(lines.map { "\($0) \($1.printable(keepingLines: true))" }.joined(separator: "\n"))
+        return explained?.exitCode ?? .failed
     }
 
     // MARK: Progress

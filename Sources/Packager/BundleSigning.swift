@@ -8,15 +8,6 @@ internal import FileSystem
 ///
 /// On a box it is the update repository that authorises, never these.
 package enum BundleSigning {
-    /// What a verification found.
-    package struct Verified: Sendable {
-        package let head: BundleHead
-        /// Whether a signature was asked for and held; false where only the digests were checked.
-        package let isSigned: Bool
-        /// Signatures the file carries.
-        package let signatures: Int
-    }
-
     /// Checks the whole file, then puts a signature by `key` behind it, in place of an earlier one by the same key.
     ///
     /// The file is written anew and renamed, so that it is signed or as it was; of two that sign at once, one waits.
@@ -45,16 +36,14 @@ package enum BundleSigning {
     }
 
     /// Checks every byte of the file and, with a key, that it carries a signature by that key over just this tree.
-    package static func verify(_ path: String, key: PublicKey?, threads: Int) throws -> Verified {
+    package static func verify(_ path: String, key: PublicKey?, threads: Int) throws -> BundleHead {
         let archive = try BundleReader(threads: threads).read(path, visitor: SilentVisitor())
+        guard let key else { return archive.head }
         let signatures = archive.appended.filter { $0.tag == AppendedFrame.signatureTag }.map(\.body)
-        guard let key else {
-            return Verified(head: archive.head, isSigned: false, signatures: signatures.count)
-        }
         guard !signatures.isEmpty else { throw SigningError.unsigned(path: path) }
         let statement = try statement(in: signatures, by: key, path: path)
         try statement.requireMatch(archive.head.resources)
-        return Verified(head: archive.head, isSigned: true, signatures: signatures.count)
+        return archive.head
     }
 
     /// Checks an extracted tree against its own manifest and tables, modes included, and a detached signature over it.

@@ -2,6 +2,7 @@ import BundleFormat
 import CommandLine
 import Diagnostics
 import Digest
+import JSON
 
 /// `edgepack extract`.
 enum ExtractCommand {
@@ -15,8 +16,8 @@ enum ExtractCommand {
         ],
         examples: [Example("Extract a bundle", "edgepack extract digits.bundle.tar.zst ./tree")],
         arguments: [SharedParameters.file, folder],
-        options: [SharedParameters.threads],
-        exitCodes: [.dataError, .incompatible, .noInput, .ioError],
+        options: [SharedParameters.threads, SharedParameters.json],
+        exitCodes: [.incompatible, .dataError, .noInput, .cannotCreate, .ioError, .noPermission],
         run: run
     )
 
@@ -26,6 +27,9 @@ enum ExtractCommand {
         let archive = try extractor.extract(arguments[SharedParameters.file], to: arguments[folder])
         bar.finish()
         terminal.notice("extracted sha256:\(archive.head.digest) to \(arguments[folder])")
+        guard arguments[SharedParameters.json] else { return .done }
+        let result: JSONValue = ["path": .string(arguments[folder]), "digest": .string(archive.head.digest.hex)]
+        try terminal.write(result, isOneOfSeveral: false)
         return .done
     }
 }

@@ -16,7 +16,9 @@ enum InspectCommand {
     static let command = Command(
         "inspect",
         summary: "show what a bundle is and holds, without checking its content",
-        examples: [Example("Look into a bundle", "edgepack inspect dist/digits-1-*.bundle.tar.zst")],
+        examples: [
+            Example("Look into a bundle", "edgepack inspect dist/digits-1-linux-x86_64-glibc2.28-nopy.bundle.tar.zst")
+        ],
         arguments: [bundle],
         options: [files, SharedParameters.json],
         exitCodes: [.dataError, .incompatible, .noInput, .ioError],

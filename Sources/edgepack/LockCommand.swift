@@ -23,7 +23,7 @@ enum LockCommand {
         examples: [Example("Lock a project for all its devices", "edgepack lock examples/digits-script")],
         arguments: [SharedParameters.project],
         options: [upgrade, devices, SharedParameters.uv, SharedParameters.json],
-        exitCodes: [.configuration, .incompatible, .dataError, .unavailable, .noInput, .ioError],
+        exitCodes: [.incompatible, .dataError, .noInput, .unavailable, .ioError, .noPermission, .configuration],
         run: run
     )
 

@@ -8,6 +8,11 @@ enum SharedParameters {
     static let json = Option.flag("json", summary: "print the result as JSON")
     static let project = Argument("PROJECT", .path, default: ".", summary: "folder with bundle.yaml")
     static let file = Argument("FILE", .path, summary: "bundle file (.bundle.tar.zst)")
+    /// Bundle files, as many as a shell's pattern names.
+    static func files(minimum: Int) -> Argument<[String]> {
+        .repeated("FILE", .path, minimum: minimum, summary: "bundle files (.bundle.tar.zst)")
+    }
+
     static let uv = Option.optional(
         "uv",
         .path,

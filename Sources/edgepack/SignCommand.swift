@@ -2,25 +2,28 @@ import BundleFormat
 import CommandLine
 import Crypto
 import Diagnostics
+import Digest
 import FileSystem
+import JSON
 import Packager
 
 /// `edgepack sign` and `edgepack signature export`.
 enum SignCommand {
     private static let key = Option.required("key", .path.named("KEY.pem"), summary: "private key to sign with")
+    private static let files = SharedParameters.files(minimum: 1)
 
     static let command = Command(
         "sign",
-        summary: "append a signature to a bundle file",
+        summary: "append a signature to bundle files",
         discussion: [
             "Checks the whole file, then signs the tree it extracts to with OpenSSF Model Signing. The file is written "
                 + "anew and renamed. A signature serves people and third parties; what runs on a box is decided by its "
                 + "update repository."
         ],
-        examples: [Example("Sign a bundle", "edgepack sign --key release.pem dist/digits-1-*.bundle.tar.zst")],
-        arguments: [SharedParameters.file],
-        options: [key, SharedParameters.threads],
-        exitCodes: [.dataError, .noInput, .ioError],
+        examples: [Example("Sign every bundle of a build", "edgepack sign --key release.pem dist/*.bundle.tar.zst")],
+        arguments: [files],
+        options: [key, SharedParameters.threads, SharedParameters.json],
+        exitCodes: [.incompatible, .dataError, .noInput, .ioError, .noPermission],
         run: run
     )
 
@@ -29,11 +32,17 @@ enum SignCommand {
         if loaded.isReadableByOthers {
             terminal.warning("\(arguments[key]) can be read by others: chmod 600 \(arguments[key])")
         }
-        let path = arguments[SharedParameters.file]
-        let head = try BundleSigning.sign(path, key: loaded.key, threads: SharedParameters.threads(arguments))
         let hint = OMSSignature.hint(of: try loaded.key.publicKey)
-        terminal.notice("signed sha256:\(head.digest) by key \(hint.prefix(16))…")
-        return .done
+        return try terminal.forEach(arguments[files]) { path in
+            let head = try BundleSigning.sign(path, key: loaded.key, threads: SharedParameters.threads(arguments))
+            terminal.notice("signed sha256:\(head.digest) by key \(hint.prefix(16))…")
+            guard arguments[SharedParameters.json] else { return .done }
+            let result: JSONValue = [
+                "path": .string(path), "digest": .string(head.digest.hex), "signedBy": .string(hint),
+            ]
+            try terminal.write(result, isOneOfSeveral: arguments[files].count > 1)
+            return .done
+        }
     }
 }
 
@@ -66,7 +75,7 @@ enum SignatureCommand {
                 ],
                 arguments: [SharedParameters.file],
                 options: [output, key],
-                exitCodes: [.signatureInvalid, .dataError, .noInput, .ioError],
+                exitCodes: [.signatureInvalid, .dataError, .noInput, .cannotCreate, .ioError, .noPermission],
                 run: export
             )
         ]

@@ -9,7 +9,7 @@ import Packager
 
 /// `edgepack verify`.
 enum VerifyCommand {
-    private static let file = Argument.optional("FILE", .path, summary: "bundle file")
+    private static let files = SharedParameters.files(minimum: 0)
     private static let key = Option.optional(
         "key",
         .path.named("KEY.pub"),
@@ -30,10 +30,10 @@ enum VerifyCommand {
         "verify",
         summary: "check every byte of a bundle, and who signed it",
         examples: [
-            Example("Verify a file", "edgepack verify digits.bundle.tar.zst --key release.pub"),
+            Example("Verify every bundle of a build", "edgepack verify dist/*.bundle.tar.zst --key release.pub"),
             Example("Verify a tree", "edgepack verify --tree ./tree --signature model.sig --key release.pub"),
         ],
-        arguments: [file],
+        arguments: [files],
         options: [key, tree, signature, SharedParameters.threads, SharedParameters.json],
         exitCodes: [.signatureInvalid, .dataError, .incompatible, .noInput, .ioError],
         run: run
@@ -41,24 +41,23 @@ enum VerifyCommand {
 
     @Sendable private static func run(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
         let publicKey = try arguments[key].map { try KeyFile.readPublic($0) }
-        let head: BundleHead
-        let what: String
         if let folder = arguments[tree] {
-            guard arguments[file] == nil, let path = arguments[signature], let publicKey else {
+            guard arguments[files].isEmpty, let path = arguments[signature], let publicKey else {
                 throw arguments.usageError("--tree goes with --signature and --key, and without FILE")
             }
-            head = try BundleSigning.verifyTree(folder, signature: path, key: publicKey)
-            what = folder
-        } else {
-            guard let path = arguments[file], arguments[signature] == nil else {
-                throw arguments.usageError("give a bundle FILE, or --tree with --signature and --key")
-            }
-            let threads = SharedParameters.threads(arguments)
-            head = try BundleSigning.verify(path, key: publicKey, threads: threads).head
-            what = path
+            let head = try BundleSigning.verifyTree(folder, signature: path, key: publicKey)
+            try report(folder, head, signedBy: publicKey, arguments, terminal)
+            return .done
         }
-        try report(what, head, signedBy: publicKey, arguments, terminal)
-        return .done
+        guard !arguments[files].isEmpty, arguments[signature] == nil else {
+            throw arguments.usageError("give a bundle FILE, or --tree with --signature and --key")
+        }
+        return try terminal.forEach(arguments[files]) { path in
+            let threads = SharedParameters.threads(arguments)
+            let head = try BundleSigning.verify(path, key: publicKey, threads: threads)
+            try report(path, head, signedBy: publicKey, arguments, terminal)
+            return .done
+        }
     }
 
     private static func report(
@@ -82,6 +81,6 @@ enum VerifyCommand {
             "platform": .string(head.manifest.platform.description),
             "signedBy": key.map { .string(OMSSignature.hint(of: $0)) } ?? .null,
         ]
-        try terminal.write(String(decoding: result.prettyBytes(), as: UTF8.self))
+        try terminal.write(result, isOneOfSeveral: arguments[files].count > 1)
     }
 }

@@ -1,6 +1,7 @@
-internal import BundleManifest
+package import BundleManifest
 package import Diagnostics
 internal import FileSystem
+internal import YAML
 
 /// Makes the first files of a project.
 package struct ProjectTemplate: Sendable {
@@ -11,21 +12,36 @@ package struct ProjectTemplate: Sendable {
         case script
     }
 
-    package var name: String
+    package var name: BundleName
     package var kind: Kind
     /// The model's path relative to the project.
     package var model: String
 
-    package init(name: String, kind: Kind, model: String) {
+    package init(name: BundleName, kind: Kind, model: String) {
         self.name = name
         self.kind = kind
         self.model = model
     }
 
-    /// Writes the files that are not there yet and returns their paths. Throws where the project has a bundle.yaml.
+    /// The name of a folder as far as it can be a bundle's: `My Proj!` gives `my-proj`; `model` where nothing is left.
+    package static func name(forFolder folder: String) -> BundleName? {
+        let isKept = { (byte: UInt8) in byte.isASCIILetterOrDigit || byte == UInt8(ascii: "_") }
+        let parts = folder.lowercased().utf8.split { !isKept($0) }.map { String(decoding: $0, as: UTF8.self) }
+        var name = parts.joined(separator: "-").prefix(64)
+        while let end = name.utf8.last, !end.isASCIILetterOrDigit { name.removeLast() }
+        while let start = name.utf8.first, !start.isASCIILetterOrDigit { name.removeFirst() }
+        return BundleName(name.isEmpty ? "model" : String(name))
+    }
+
+    /// Writes the files that are not there yet and returns their paths. Throws where the project has a bundle.yaml, or
+    /// where the one to be written could not be read.
     package func write(to folder: String) throws -> [String] {
         let project = FileSystem.join(folder, ProjectFile.fileName)
         guard try FileSystem.status(of: project) == nil else { throw TemplateError.alreadyThere(path: project) }
+        for (name, text) in files where name == ProjectFile.fileName {
+            _ = try ProjectFile.parse(try YAMLParser.parse(Array(text.utf8), source: project))
+        }
+        try FileSystem.createDirectories(folder)
         var written: [String] = []
         // bundle.yaml last: with it the project is there.
         for (name, text) in files {
@@ -56,9 +72,16 @@ package struct ProjectTemplate: Sendable {
         version: "1"
 
         model:
-          path: \(model)
+          path: \(quotedModel)
 
         """
+    }
+
+    /// The model's path as YAML has it: in quotes where it holds more than plain names do.
+    private var quotedModel: String {
+        let isPlain = model.utf8.allSatisfy { $0.isASCIILetterOrDigit || "._/-".utf8.contains($0) }
+        let starts = model.utf8.first?.isASCIILetterOrDigit == true
+        return isPlain && starts ? model : "'" + model.replacing("'", with: "''") + "'"
     }
 
     private var onnxEnvironment: String {
@@ -116,6 +139,17 @@ package struct ProjectTemplate: Sendable {
             return {"rows": len(values)}
 
         """
+    }
+}
+
+extension UInt8 {
+    fileprivate var isASCIILetterOrDigit: Bool {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "A")...UInt8(ascii: "Z"):
+            true
+        default: false
+        }
     }
 }
 

@@ -41,27 +41,37 @@ package struct RuntimeProgram: Sendable {
         self.python = python
     }
 
-    /// The outcome of `edgeruntime check --json`; its `passed` says whether the samples were answered as expected.
+    /// The outcome of `edgeruntime check`, which says whether the samples were answered as expected.
     ///
-    /// Throws `failed` with the runtime's own words and exit code where it could not check.
-    package func check(_ tree: String) throws -> JSONValue {
-        let result = try run(["check", tree, "--json"])
+    /// `name` is what the runtime's words call the tree, which may be a temporary one.
+    /// Throws `failed` with these words and the exit code where it could not check.
+    package func check(_ tree: String, shownAs name: String) throws -> CheckResult {
+        let result = try run(["check", tree, "--json"], on: tree, shownAs: name)
         // A check that failed has printed its result all the same.
         guard result.isSuccess || result.status == .exited(ExitCode.checkFailed.rawValue) else {
             throw RuntimeProgramError.failed(what: "check", result)
         }
-        return try JSONValue.parse(result.standardOutput, limits: .document)
+        return try understood {
+            try CheckResult(try JSONValue.parse(result.standardOutput, limits: .document).naming(tree, as: name))
+        }
     }
 
     /// The answer to one request, in JSON.
-    package func score(_ tree: String, request: [UInt8]) throws -> JSONValue {
-        let result = try run(["score", tree, "-"], input: request)
+    package func score(_ tree: String, request: [UInt8], shownAs name: String) throws -> JSONValue {
+        let result = try run(["score", tree, "-"], input: request, on: tree, shownAs: name)
         guard result.isSuccess else { throw RuntimeProgramError.failed(what: "score", result) }
-        return try JSONValue.parse(result.standardOutput, limits: JSONLimits(bytes: 64 << 20, values: 8_000_000))
+        return try understood {
+            try JSONValue.parse(result.standardOutput, limits: JSONLimits(bytes: 64 << 20, values: 8_000_000))
+        }
     }
 
-    private func run(_ arguments: [String], input: [UInt8] = []) throws -> ProcessResult {
-        try Processes.run(
+    private func run(
+        _ arguments: [String],
+        input: [UInt8] = [],
+        on tree: String,
+        shownAs name: String
+    ) throws -> ProcessResult {
+        var result = try Processes.run(
             path,
             arguments: arguments + (python.map { ["--python", $0] } ?? []),
             environment: environment,
@@ -69,6 +79,31 @@ package struct RuntimeProgram: Sendable {
             outputLimitBytes: 64 << 20,
             deadline: Self.deadline
         )
+        if tree != name { result.standardError = Array(result.errorText.replacing(tree, with: name).utf8) }
+        return result
+    }
+
+    /// An answer that is not of the form that edgeruntime's have is another program's.
+    private func understood<Answer>(_ read: () throws -> Answer) throws -> Answer {
+        do {
+            return try read()
+        } catch let error as JSONError {
+            throw RuntimeProgramError.notUnderstood(path: path, error)
+        }
+    }
+}
+
+extension JSONValue {
+    /// The same with every text that names `path` naming `name`.
+    fileprivate func naming(_ path: String, as name: String) -> JSONValue {
+        guard path != name else { return self }
+        switch self {
+        case .string(let text): return .string(text.replacing(path, with: name))
+        case .array(let elements): return .array(elements.map { $0.naming(path, as: name) })
+        case .object(let object):
+            return .object(JSONObject(object.members.map { ($0.name, $0.value.naming(path, as: name)) }))
+        default: return self
+        }
     }
 }
 
@@ -76,10 +111,13 @@ package struct RuntimeProgram: Sendable {
 package enum RuntimeProgramError: ExplainedError {
     case notFound(String?)
     case failed(what: String, ProcessResult)
+    /// It ended well with an answer that no edgeruntime gives.
+    case notUnderstood(path: String, JSONError)
 
     package var message: String {
         switch self {
         case .notFound(let path): path.map { "\($0) does not exist" } ?? "no edgeruntime beside this program or in PATH"
+        case .notUnderstood(let path, let error): "\(path) does not answer as edgeruntime does: \(error.message)"
         case .failed(let what, let result):
             // Its own error line says it best; what a script printed before goes along.
             "edgeruntime \(what) could not run the bundle (\(result.status)):\n"
@@ -89,14 +127,14 @@ package enum RuntimeProgramError: ExplainedError {
 
     package var hint: String? {
         switch self {
-        case .notFound: "build it with scripts/build, or name it with --edgeruntime PATH"
+        case .notFound, .notUnderstood: "build it with scripts/build, or name it with --edgeruntime PATH"
         case .failed: nil
         }
     }
 
     package var exitCode: ExitCode {
         switch self {
-        case .notFound: .unavailable
+        case .notFound, .notUnderstood: .unavailable
         case .failed(_, let result): result.exitCode
         }
     }
