@@ -3,7 +3,7 @@ internal import FileSystem
 internal import Glibc
 internal import Zstd
 
-/// Takes the frames of an archive one after another from a file that is read from front to back, pipes included.
+/// Takes the frames of an archive one after another from a file that is read from front to back.
 struct FrameScanner: ~Copyable {
     private let file: File
     /// Bytes read and not yet taken: `start ..< end` of the memory.

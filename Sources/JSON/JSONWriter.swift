@@ -1,7 +1,8 @@
 extension JSONValue {
     /// Which of the two canonical forms.
     package enum CanonicalForm: Sendable {
-        /// RFC 8785 (JCS): names in UTF-16 order, ECMAScript numbers. Integer literals beyond 2^53 are kept as written.
+        /// RFC 8785 (JCS): names in UTF-16 order, ECMAScript numbers. Integer literals beyond 2^53, as far as Int64
+        /// goes, are kept as written.
         case jcs
         /// The form that TUF signs (OLPC canonical JSON): names in code-point order, integers only, and in strings
         /// nothing escaped but the quote and the backslash.
