@@ -1,5 +1,6 @@
 internal import Glibc
 package import HTTPServer
+internal import Processes
 
 /// The version of our programs.
 package let runtimeVersion = "0.1.0"
@@ -50,6 +51,8 @@ package struct RuntimeServer: Sendable {
         if options.warmsUp { try WarmUp.run(bundle, scorer) }
         handler.begin(scorer)
         log(greeting(bundle, server.address))
+        // Loading ran through most of ONNX Runtime and of this program; answering needs a small part of both.
+        ProcessMemory.releaseCode()
 
         var signal: Int32 = 0
         sigwait(&signals, &signal)
