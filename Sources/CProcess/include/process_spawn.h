@@ -1,4 +1,4 @@
-// Starts a child process with a prepared set of descriptors, limits and signals.
+// Starts a child process with a prepared set of descriptors, limits and signals. (This process itself: process_memory.h.)
 //
 // Why in C: between fork and exec only async-signal-safe calls are allowed, and Swift may allocate or take locks
 // anywhere. Everything that needs memory is prepared before the fork.
