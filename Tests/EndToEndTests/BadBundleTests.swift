@@ -119,7 +119,7 @@ import Testing
                 Refusal(
                     input: "a folder with something in it",
                     command: "edgepack extract b tree",
-                    exitCode: 65,
+                    exitCode: 73,
                     says: ["tree is there already and is not an empty folder", "hint: "]
                 ) {
                     try $0.copy(Example.native.get().bundle, as: "b")
@@ -128,7 +128,7 @@ import Testing
                 Refusal(
                     input: "a folder below one that is not there",
                     command: "edgepack extract b missing/tree",
-                    exitCode: 66,
+                    exitCode: 73,
                     says: ["can't create the folder missing/tree: no such file or directory"]
                 ) { try $0.copy(Example.native.get().bundle, as: "b") },
                 Refusal(
