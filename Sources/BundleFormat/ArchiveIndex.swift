@@ -62,29 +62,78 @@ package struct ArchiveIndex: Equatable, Sendable {
 
     /// The skippable frame's payload.
     package func payload() -> [UInt8] {
-        var bytes: [UInt8] = []
-        var listed: [JSONValue] = []
-        for part in parts {
-            let offset = bytes.count
-            for size in part.frameSizes { appendLEB128(size, to: &bytes) }
-            listed.append([
-                "frames": .integer(part.frameSizes.count), "length": .integer(bytes.count - offset),
-                "name": .string(part.name), "offset": .integer(offset), "start": .integer(part.start),
-            ])
-        }
-        let directory = JSONValue.object([
-            "compressor": [
-                "level": .integer(compressor.level), "library": .string(compressor.library),
-                "version": .string(compressor.version),
-            ],
-            "end": .integer(end), "parts": .array(listed), "schema": 1, "sha256": .string(archiveDigest.hex),
-        ])
-        // Integers and strings only: the canonical form always exists.
-        let text = (try? directory.canonicalBytes()) ?? []
-        bytes += text
+        let (sizes, directory) = encodedSizes()
+        let text = directory.encoded()
+        var bytes = sizes + text
         bytes += SHA256.digest(bytes).bytes
         bytes += littleEndian(text.count)
         return SkippableFrame.trailed(bytes, tag: Self.tag)
+    }
+
+    /// What a reader knows of it that has not read the sizes.
+    package var directory: Directory { encodedSizes().directory }
+
+    private func encodedSizes() -> (bytes: [UInt8], directory: Directory) {
+        var bytes: [UInt8] = []
+        var listed: [Directory.Part] = []
+        for part in parts {
+            let offset = bytes.count
+            for size in part.frameSizes { LEB128Reader.append(size, to: &bytes) }
+            listed.append(
+                Directory.Part(
+                    component: ComponentName(rawValue: part.name),
+                    span: part.start..<part.start + part.frameSizes.reduce(0, +),
+                    frames: part.frameSizes.count,
+                    sizes: offset..<bytes.count
+                )
+            )
+        }
+        return (bytes, Directory(parts: listed, compressor: compressor, archiveDigest: archiveDigest))
+    }
+
+    /// Bytes of the payload behind the directory: the digest, two lengths and the tag.
+    static let trailerLength = SHA256Digest.length + 8 + SkippableFrame.trailerLength
+
+    /// Reads a whole index, strictly: `parse(x).payload()` is `x`.
+    ///
+    /// What it says of the file's bytes isn't checked against them here.
+    /// - Parameters:
+    ///   - path: what messages call the file.
+    ///   - offset: where the payload starts in it.
+    package static func parse(
+        _ payload: [UInt8],
+        of path: String = "the index",
+        at offset: Int = 0
+    ) throws(BundleError) -> ArchiveIndex {
+        let fixed = trailerLength - SkippableFrame.trailerLength
+        guard payload.count <= AppendedFrame.sizeLimit - 8,
+            let body = SkippableFrame.body(ofPayload: payload, tag: tag), body.count >= fixed,
+            case let checked = body.dropLast(fixed),
+            case let length = readLittleEndian(body.suffix(8)), length <= checked.count
+        else { throw .malformed(path: path, offset: offset, problem: "expected the index") }
+        guard SHA256.digest(checked).bytes.elementsEqual(body.dropLast(8).suffix(SHA256Digest.length)) else {
+            throw .changed(path: path, part: "the index")
+        }
+        let sizesLength = checked.count - length
+        let text = Array(checked.suffix(length))
+        let directory = try Directory.parse(text, of: path, at: offset + sizesLength)
+        guard directory.sizesLength == sizesLength else {
+            throw .malformed(path: path, offset: offset, problem: "the index has more bytes than its parts")
+        }
+        var sizes: [[Int]] = []
+        for part in directory.parts {
+            let bytes = Array(payload[part.sizes])
+            sizes.append(
+                try directory.frameSizes(of: part, from: bytes, path: path, at: offset + part.sizes.lowerBound)
+            )
+        }
+        return ArchiveIndex(directory, sizes)
+    }
+
+    private init(_ directory: Directory, _ sizes: [[Int]]) {
+        parts = zip(directory.parts, sizes).map { Part(name: $0.name, start: $0.span.lowerBound, frameSizes: $1) }
+        compressor = directory.compressor
+        archiveDigest = directory.archiveDigest
     }
 
     /// The compressor that an index names, from its payload; nil where the payload is no index.
@@ -95,7 +144,7 @@ package struct ArchiveIndex: Equatable, Sendable {
             length <= checked.count, SHA256.digest(checked).bytes.elementsEqual(body.dropLast(8).suffix(32)),
             let directory = try? JSONValue.parse(
                 Array(checked.suffix(length)),
-                limits: JSONLimits(bytes: 1 << 16, depth: 8, values: 1000)
+                limits: Directory.limits
             ),
             let compressor = directory["compressor"], let library = compressor["library"]?.stringValue,
             let version = compressor["version"]?.stringValue, let level = compressor["level"]?.integerValue
@@ -131,15 +180,6 @@ package enum SkippableFrame {
         else { return nil }
         return Array(payload.dropLast(trailerLength))
     }
-}
-
-private func appendLEB128(_ value: Int, to bytes: inout [UInt8]) {
-    var rest = UInt(value)
-    repeat {
-        let low = UInt8(rest & 0x7F)
-        rest >>= 7
-        bytes.append(rest == 0 ? low : low | 0x80)
-    } while rest != 0
 }
 
 private func littleEndian(_ value: Int) -> [UInt8] { withUnsafeBytes(of: UInt64(value).littleEndian) { Array($0) } }
