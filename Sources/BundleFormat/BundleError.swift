@@ -1,5 +1,6 @@
 package import BundleManifest
 package import Diagnostics
+package import Digest
 package import JSON
 package import Zstd
 
@@ -17,6 +18,12 @@ package enum BundleError: ExplainedError, Equatable {
     /// Two of its signed parts disagree.
     case contradictory(path: String, problem: String)
     case zstd(path: String, offset: Int, ZstdError)
+    /// A piece fetched from `offset` on is not what the signed part of the bundle says of `part`.
+    case damagedPiece(path: String, offset: Int, part: String, problem: String)
+    /// The source of an archive gave fewer bytes than it was asked for; they would have gone on at `offset`.
+    case shortRange(path: String, offset: Int, part: String, missing: Int)
+    /// A chunk that the box said it has is not what its digest says: fetch it, then.
+    case keptChunkDiffers(path: String, part: String, digest: SHA256Digest)
     /// An extracted tree is not the bundle it says.
     case treeDiffers(path: String, [String])
     /// More would be appended to the file than a reader accepts.
@@ -36,6 +43,12 @@ package enum BundleError: ExplainedError, Equatable {
         case .table(let path, let error): "\(path): \(error.message)"
         case .contradictory(let path, let problem): "\(path) contradicts itself: \(problem)"
         case .zstd(let path, let offset, let error): "\(path) is damaged at byte \(offset): \(error.message)"
+        case .damagedPiece(let path, let offset, let part, let problem):
+            "\(path) is damaged or was changed at byte \(offset), in \(part): \(problem)"
+        case .shortRange(let path, let offset, let part, let missing):
+            "\(path) broke off at byte \(offset), in \(part): \(missing) bytes are missing"
+        case .keptChunkDiffers(let path, let part, let digest):
+            "what is kept here of \(part) of \(path) is damaged: chunk \(digest) is not what its digest says"
         case .treeDiffers(let path, let differences):
             "\(path) is not the bundle its manifest names: " + differences.prefix(5).joined(separator: "; ")
                 + (differences.count > 5 ? "; and \(differences.count - 5) more" : "")
@@ -51,8 +64,10 @@ package enum BundleError: ExplainedError, Equatable {
 
     package var hint: String? {
         switch self {
-        case .truncated, .changed, .zstd: "copy or download it again, or build it anew"
+        case .truncated, .changed, .zstd, .damagedPiece: "copy or download it again, or build it anew"
         case .manifest(_, let error): error.hint
+        case .shortRange: "try again; what has arrived is not fetched again"
+        case .keptChunkDiffers: "forget the chunk and fetch it"
         case .treeDiffers: "extract the bundle again"
         case .occupied: "name a folder that does not exist yet"
         case .malformed, .table, .contradictory, .tooDense: nil
@@ -62,8 +77,10 @@ package enum BundleError: ExplainedError, Equatable {
 
     package var exitCode: ExitCode {
         switch self {
-        case .truncated, .malformed, .changed, .table, .contradictory, .zstd, .treeDiffers, .tooManyAppended, .tooDense:
+        case .truncated, .malformed, .changed, .table, .contradictory, .zstd, .treeDiffers, .tooManyAppended, .tooDense,
+            .damagedPiece, .keptChunkDiffers:
             .dataError
+        case .shortRange: .tryAgain
         case .occupied: .cannotCreate
         case .manifest(_, let error): error.exitCode
         }

@@ -52,10 +52,7 @@ package struct BundleReader: Sendable {
         let size = try file.status().size
         var scanner = FrameScanner(file)
         let (head, headSizes) = try HeadReader().read(&scanner)
-        let limit = Self.contentFloor + size * Self.ratioLimit
-        guard head.contentBytes <= limit else {
-            throw BundleError.tooDense(path: path, content: head.contentBytes, limit: limit)
-        }
+        try Self.checkDensity(of: head, inArchiveOf: size, path: path)
         try visitor.begin(head)
         var components: [(ComponentName, [Int])] = []
         let pool = OrderedPool<FrameJob, [UInt8]>(threads: threads) {
@@ -69,6 +66,14 @@ package struct BundleReader: Sendable {
             components.append((table.component, unpacker.frameSizes))
         }
         return try readEnd(&scanner, head, headSizes, components)
+    }
+
+    /// Throws `tooDense` where the content is out of all proportion to an archive of `size` bytes.
+    static func checkDensity(of head: BundleHead, inArchiveOf size: Int, path: String) throws(BundleError) {
+        let limit = contentFloor + min(size, ArchiveIndex.Directory.largestOffset) * ratioLimit
+        guard head.contentBytes <= limit else {
+            throw .tooDense(path: path, content: head.contentBytes, limit: limit)
+        }
     }
 
     private func readEnd(
@@ -135,24 +140,16 @@ private struct HeadReader {
         _ scanner: inout FrameScanner,
         _ sizes: inout [Int]
     ) throws -> [UInt8] {
-        let most = limit + 2 * TarHeader.block
         let offset = scanner.offset
-        guard let frame = try scanner.next(limit: zstdBound(most)) else { throw scanner.truncated }
-        let bytes: [UInt8]
-        do {
-            let decompressor = try ZstdDecompressor()
-            bytes = try frame.withUnsafeBytes { try decompressor.decompress(frame: $0, limit: most) }
-        } catch let error as ZstdError {
-            throw BundleError.zstd(path: scanner.path, offset: offset, error)
-        }
-        // The size is the header's own claim; making the header again from it proves all the rest.
-        let digits = bytes.dropFirst(124).prefix(11)
-        let size = Int(String(decoding: digits, as: UTF8.self), radix: 8) ?? -1
-        guard size >= 0, size <= limit, bytes.count == TarHeader.block + size + TarHeader.padding(after: size),
-            bytes.starts(with: TarHeader.bytes(path: name, isExecutable: false, size: size)),
-            bytes.dropFirst(TarHeader.block + size).allSatisfy({ $0 == 0 })
-        else { throw BundleError.malformed(path: scanner.path, offset: offset, problem: "expected \(name)") }
+        guard let frame = try scanner.next(limit: HeadEntry.largestFrame(limit: limit)) else { throw scanner.truncated }
+        let content = try HeadEntry.content(
+            ofFrame: frame,
+            name: name,
+            limit: limit,
+            path: scanner.path,
+            offset: offset
+        )
         sizes.append(frame.count)
-        return Array(bytes.dropFirst(TarHeader.block).prefix(size))
+        return content
     }
 }

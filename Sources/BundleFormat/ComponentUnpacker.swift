@@ -117,7 +117,7 @@ struct ComponentUnpacker {
 }
 
 /// Hands one file after another to the visitor, holding files of several pieces to their own digest.
-private struct FileOutput: ~Copyable {
+struct FileOutput: ~Copyable {
     private let visitor: any BundleVisitor
     private let archive: String
     private let component: ComponentName
