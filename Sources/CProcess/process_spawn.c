@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -152,8 +153,27 @@ static int resource_number(int resource)
     }
 }
 
+/// The soft limit before process_raise_open_files raised it; 0 where it did not.
+static _Atomic uint64_t open_files_before;
+
+/// Before the limits that were asked for, which win.
+static int restore_open_files(void)
+{
+    uint64_t before = atomic_load(&open_files_before);
+    struct rlimit limit;
+    if (before == 0)
+        return 0;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return -1;
+    if (limit.rlim_cur > before)
+        limit.rlim_cur = (rlim_t)before;
+    return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int apply_limits(const struct process_spawn_request *request)
 {
+    if (restore_open_files() < 0)
+        return -1;
     for (size_t i = 0; i < request->limit_count; i++) {
         int number = resource_number(request->limits[i].resource);
         if (number < 0) {
@@ -351,6 +371,19 @@ int process_output_pipe(int ends[2])
     close(ends[1]);
     errno = error;
     return -1;
+}
+
+uint64_t process_raise_open_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 0;
+    if (limit.rlim_cur >= limit.rlim_max)
+        return limit.rlim_cur;
+    uint64_t none = 0;
+    atomic_compare_exchange_strong(&open_files_before, &none, limit.rlim_cur);
+    struct rlimit raised = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+    return setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
 }
 
 const char *process_signal_name(int number)

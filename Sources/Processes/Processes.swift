@@ -102,6 +102,13 @@ package enum Processes {
         return (ends[0], ends[1])
     }
 
+    /// Raises this process's soft limit of open files to its hard limit; returns the limit that holds now.
+    ///
+    /// Children still start with the soft limit from before, since programs that use select(2) can't cope with
+    /// descriptors above 1023. Again is harmless.
+    @discardableResult
+    package static func raiseOpenFileLimit() -> UInt64 { process_raise_open_files() }
+
     private static func isExecutable(_ path: String) -> Bool {
         var information = stat()
         return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFREG && access(path, X_OK) == 0

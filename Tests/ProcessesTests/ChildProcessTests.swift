@@ -2,7 +2,7 @@ import Glibc
 import Processes
 import Testing
 
-@Suite struct ChildProcessTests {
+@Suite(.timeLimit(.minutes(1))) struct ChildProcessTests {
     @Test func waitsForTheChildAndRemembersItsStatus() throws {
         let child = try ChildProcess(ProcessSpecification(program: "/bin/sh", arguments: ["-c", "exit 3"]))
         #expect(try child.wait() == .exited(3))
@@ -119,10 +119,27 @@ import Testing
         #expect(try child.wait() == .signalled(SIGKILL))
     }
 
-    @Test func reapsEvenWhereAnIgnoredSIGCHLDWasInherited() throws {
-        signal(SIGCHLD, SIG_IGN)
-        let child = try ChildProcess(ProcessSpecification(program: "/bin/sh", arguments: ["-c", "exit 5"]))
-        #expect(try child.wait() == .exited(5))
+    /// In a process of its own, as the disposition is the whole process's.
+    @Test func reapsEvenWhereAnIgnoredSIGCHLDWasInherited() async {
+        await #expect(processExitsWith: .success) {
+            signal(SIGCHLD, SIG_IGN)
+            let child = try ChildProcess(ProcessSpecification(program: "/bin/sh", arguments: ["-c", "exit 5"]))
+            #expect(try child.wait() == .exited(5))
+        }
+    }
+
+    @Test func raisesItsOwnLimitOfOpenFilesAndNotItsChildrens() async {
+        await #expect(processExitsWith: .success) {
+            var limit = rlimit(rlim_cur: 100, rlim_max: 500)
+            try #require(setrlimit(__rlimit_resource_t(7), &limit) == 0)  // RLIMIT_NOFILE
+            #expect(Processes.raiseOpenFileLimit() == 500)
+            #expect(Processes.raiseOpenFileLimit() == 500)
+            getrlimit(__rlimit_resource_t(7), &limit)
+            #expect(limit.rlim_cur == 500)
+            #expect(try output(of: "ulimit -n; ulimit -Hn") { _ in } == "100\n500\n")
+            let asked = try output(of: "ulimit -n") { $0.limits = ResourceLimits(openFiles: 300) }
+            #expect(asked == "300\n")
+        }
     }
 }
 

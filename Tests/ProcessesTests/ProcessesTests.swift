@@ -24,7 +24,7 @@ private func sh(
     )
 }
 
-@Suite struct ProcessesTests {
+@Suite(.timeLimit(.minutes(1))) struct ProcessesTests {
     @Test func returnsBothStreamsAndTheExitCode() throws {
         let result = try sh("echo out; echo err >&2; exit 7")
         #expect(result.status == .exited(7))

@@ -102,5 +102,9 @@ char *const *process_environment(void);
 /// pipe2(2) with O_CLOEXEC: ends[0] reads and does not block, ends[1] writes. Returns 0, or -1 with errno set.
 int process_output_pipe(int ends[2]);
 
+/// Raises the soft limit of open files to the hard limit. Children of process_spawn still start with the soft limit from
+/// before the first call. Returns the soft limit that holds now, 0 where it can't be told.
+uint64_t process_raise_open_files(void);
+
 /// `KILL` for 9 and so on; null where there is no such signal. Static memory.
 const char *process_signal_name(int number);
