@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 static const unsigned char source[] = {
@@ -144,6 +146,15 @@ int script_timer_set(int timer, int64_t nanoseconds)
         when.it_value.tv_nsec = at % 1000000000;
     }
     return timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL) < 0 ? errno : 0;
+}
+
+int script_semaphore_wait(void *semaphore, int64_t nanoseconds)
+{
+    const struct timespec end = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+    while (sem_clockwait(semaphore, CLOCK_MONOTONIC, &end) < 0)
+        if (errno != EINTR)
+            return errno;
+    return 0;
 }
 
 void script_name_thread(const char *name)

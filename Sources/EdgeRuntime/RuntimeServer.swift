@@ -74,11 +74,3 @@ package struct RuntimeServer: Sendable {
         }
     }
 }
-
-extension ScriptLogLine {
-    /// One line, or several of a traceback, marked with where they come from.
-    var forPeople: String {
-        let origin = label.map { "\(source.rawValue) \($0)" } ?? source.rawValue
-        return "\(origin): \(text)" + (isCut ? " …" : "")
-    }
-}

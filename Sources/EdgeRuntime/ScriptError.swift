@@ -54,7 +54,7 @@ package enum ScriptError: ExplainedError {
         case .notLoaded(_, .load, _, _, _, ""): "see code_configuration in bundle.yaml"
         case .notLoaded: "the traceback in the log shows where; the script runs with AZUREML_MODEL_DIR set to the model"
         case .diedWhileStarting: "its last output is in the log; a killed process often lacked memory"
-        case .startTimedOut: "look in the log for what it was doing; scripts have no network unless it is allowed"
+        case .startTimedOut: "its last output is in the log; a download in init() needs a network and takes its time"
         case .notStarted(_, let cause): cause.hint
         case .scratch, .resources, .notIdle: nil
         }

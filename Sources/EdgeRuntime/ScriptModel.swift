@@ -92,6 +92,9 @@ package final class ScriptModel: Sendable {
         case .unavailable(let why):
             let again = [HTTPHeader("Retry-After", "5")]
             return .error(503, "the scoring script is not there: \(why)", member: "message", headers: again)
+        case .cancelled:
+            // Seldom read: by one who has closed only the sending half of the connection.
+            return .error(499, "the client went away", member: "message")
         case .stopped:
             return .error(503, "the server is stopping", member: "message", headers: [HTTPHeader("Retry-After", "1")])
         }

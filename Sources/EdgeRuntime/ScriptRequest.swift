@@ -59,7 +59,9 @@ package enum ScriptReply: Sendable, Equatable {
     case workerDied(String)
     /// There is no worker to run it, and will not be soon; the text says why. Nothing was run.
     case unavailable(String)
-    /// The worker is being stopped, or the request was cancelled while it waited. Nothing was run.
+    /// The request was taken back while it waited. Nothing was run.
+    case cancelled
+    /// The worker is being stopped. Nothing was run, or run() was cut off.
     case stopped
 }
 

@@ -1,11 +1,11 @@
 internal import Glibc
 internal import Synchronization
 
-/// A worker's private folder: Azure ML's layout as links, and room for temporary files. What is left of a runtime that was
-/// killed stays: give it a parent folder that goes away with it, such as systemd's PrivateTmp.
+/// A worker's private folder: Azure ML's layout as links, and room for temporary files. It is locked (flock(2)) for as long
+/// as its runtime lives: what a runtime that was killed has left is removed when the next one starts.
 ///
 ///     edge-worker-XXXXXX/
-///       app/                                 AML_APP_ROOT and working directory
+///       app/                                 AML_APP_ROOT and working directory, made anew like tmp/
 ///         azureml-models/NAME/VERSION        AZUREML_MODEL_DIR
 ///         CODE -> the code folder            AZUREML_ENTRY_SCRIPT = CODE/score.py
 ///       tmp/                                 TMPDIR and HOME, emptied whenever the worker is started
@@ -20,10 +20,16 @@ final class ScriptScratch: Sendable {
     }
 
     let layout: Layout
+    private let codeName: String
+    private let codeFolder: String
+    private let model: ScriptConfiguration.Model?
+    private let lock: Int32
     private let isRemoved = Atomic(false)
 
     init(_ configuration: ScriptConfiguration) throws(ScriptError) {
-        let root = try makeUniqueFolder(in: configuration.scratchParent)
+        ScriptScratchSweep.run(in: configuration.scratchParent)
+        let (root, lock) = try makeLockedFolder(in: configuration.scratchParent)
+        self.lock = lock
         let codeName = lastComponent(of: configuration.codeFolder) ?? "code"
         let inCode = relativePath(of: configuration.script, in: configuration.codeFolder)
         // Names may come from a bundle: only what is one path component goes into a path.
@@ -34,21 +40,21 @@ final class ScriptScratch: Sendable {
             entryScript: inCode.map { "\(codeName)/\($0)" } ?? configuration.script,
             modelFolder: "\(root)/app/azureml-models/\(name)/\(version)"
         )
+        self.codeName = codeName
+        codeFolder = configuration.codeFolder
+        model = configuration.model
         do {
-            for folder in ["app", "app/azureml-models", "app/azureml-models/\(name)", "tmp"] {
-                try makeFolder("\(root)/\(folder)")
-            }
-            if codeName != "azureml-models" {
-                try makeLink("\(layout.appRoot)/\(codeName)", to: configuration.codeFolder)
-            }
-            try Self.placeModel(configuration.model, at: layout.modelFolder)
+            try renew()
         } catch {
-            removeFolder(root)
+            remove()
             throw error
         }
     }
 
-    deinit { remove() }
+    deinit {
+        remove()
+        close(lock)
+    }
 
     /// Once the worker is gone for good; again is harmless.
     func remove() {
@@ -56,10 +62,28 @@ final class ScriptScratch: Sendable {
         removeFolder(layout.root)
     }
 
-    /// So that a worker that crashes in a loop doesn't fill the disk.
-    func emptyTemporaryFolder() {
-        removeFolder(layout.temporaryFolder)
-        try? makeFolder(layout.temporaryFolder)
+    /// Makes `app` and `tmp` anew: no worker finds what the one before it wrote, and one that crashes in a loop doesn't
+    /// fill the disk.
+    func renew() throws(ScriptError) {
+        // Without descriptors nothing can be removed.
+        let probe = open(layout.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard probe >= 0 else { throw .resources(errno: errno) }
+        close(probe)
+        clear(layout.temporaryFolder)
+        clear(layout.appRoot)
+        try makeFolder(layout.temporaryFolder)
+        try makeFolder(layout.appRoot)
+        try makeFolder("\(layout.appRoot)/azureml-models")
+        try makeFolder(layout.modelFolder.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" })
+        if codeName != "azureml-models" { try makeLink("\(layout.appRoot)/\(codeName)", to: codeFolder) }
+        try Self.placeModel(model, at: layout.modelFolder)
+    }
+
+    /// What can't be removed (a tree of thousands of levels) goes out of the way, until `remove`.
+    private func clear(_ path: String) {
+        if !removeFolder(path), access(path, F_OK) == 0 {
+            rename(path, "\(layout.root)/left-\(Int(monotonicNow() / .nanoseconds(1)))")
+        }
     }
 
     private static func placeModel(_ model: ScriptConfiguration.Model?, at path: String) throws(ScriptError) {
@@ -88,8 +112,29 @@ private func relativePath(of path: String, in folder: String) -> String? {
     return path.hasPrefix(prefix) ? String(path.dropFirst(prefix.count)) : nil
 }
 
+/// A new folder, and the descriptor that holds its lock.
+private func makeLockedFolder(in parent: String) throws(ScriptError) -> (path: String, lock: Int32) {
+    for _ in 0..<10 {
+        let path = try makeUniqueFolder(in: parent)
+        let folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        // A sweep may come between making and locking, and take the folder away.
+        if folder < 0, errno == ENOENT { continue }
+        guard folder >= 0 else {
+            let error = errno
+            rmdir(path)
+            throw .scratch(path: path, errno: error)
+        }
+        // Where locks are not supported, no sweep gets one either.
+        let isLost = flock(folder, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
+        var information = stat()
+        if !isLost, fstat(folder, &information) == 0, information.st_nlink > 0 { return (path, folder) }
+        close(folder)
+    }
+    throw .scratch(path: parent, errno: EBUSY)
+}
+
 private func makeUniqueFolder(in parent: String) throws(ScriptError) -> String {
-    var template = Array("\(parent)/edge-worker-XXXXXX".utf8CString)
+    var template = Array("\(parent)/\(ScriptScratchSweep.prefix)XXXXXX".utf8CString)
     let made = template.withUnsafeMutableBufferPointer { buffer in
         buffer.baseAddress.flatMap { mkdtemp($0) } != nil  // 0700
     }
@@ -107,10 +152,39 @@ private func makeLink(_ path: String, to target: String) throws(ScriptError) {
 
 /// Removes a tree without following links, even those that a process of the script might swap in meanwhile. What can't
 /// be removed is left.
-private func removeFolder(_ path: String) {
+@discardableResult
+private func removeFolder(_ path: String) -> Bool {
     let folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
     if folder >= 0 { removeContents(folder, depth: 0) }
-    rmdir(path)
+    return rmdir(path) == 0
+}
+
+/// Removes the folders of runtimes that ended without doing so.
+private enum ScriptScratchSweep {
+    static let prefix = "edge-worker-"
+
+    /// Only this user's folders, and only those that nobody holds the lock of. What can't be removed is left.
+    static func run(in parent: String) {
+        guard let stream = opendir(parent) else { return }
+        defer { closedir(stream) }
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name.hasPrefix(prefix), name.utf8.count == prefix.utf8.count + 6 { remove("\(parent)/\(name)") }
+        }
+    }
+
+    private static func remove(_ path: String) {
+        let folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard folder >= 0 else { return }
+        // Held until the folder is gone; see makeLockedFolder.
+        defer { close(folder) }
+        var information = stat()
+        guard fstat(folder, &information) == 0, information.st_uid == geteuid(), flock(folder, LOCK_EX | LOCK_NB) == 0
+        else { return }
+        removeFolder(path)
+    }
 }
 
 /// Takes over the descriptor.

@@ -16,6 +16,11 @@ extension ScriptWorker {
         defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
         let failure = core.withLock { core -> ScriptError? in
             guard core.machine.state == .idle, core.thread == nil else { return .notIdle }
+            do throws(ScriptSystemError) {
+                try log.start()
+            } catch {
+                return .resources(errno: error.errno)
+            }
             let context = Unmanaged.passRetained(self)
             var thread = pthread_t()
             let code = pthread_create(&thread, nil, supervise, context.toOpaque())
@@ -74,7 +79,7 @@ private final class ScriptSupervisor {
     }
 
     private func say(_ text: String) {
-        worker.log(ScriptLogLine(source: .supervisor, text: text))
+        worker.log.add(ScriptLogLine(source: .supervisor, text: text))
     }
 
     /// Only the first result counts.
@@ -125,9 +130,9 @@ private final class ScriptSupervisor {
     // MARK: - One life
 
     private func spawn() {
-        worker.scratch.emptyTemporaryFolder()
         lastLines = []
         do throws(ScriptError) {
+            try worker.scratch.renew()
             let session = try ScriptSession(worker.configuration, scratch: worker.scratch.layout)
             self.session = session
             worker.core.withLock { core in
@@ -138,7 +143,9 @@ private final class ScriptSupervisor {
         } catch {
             failure = failure ?? error
             guard session != nil else {
-                handle(.exited(error.message))
+                handle(.notSpawned(error.message))
+                let state = worker.core.withLock { $0.machine.state }
+                say("\(error.message); now \(state.rawValue)")
                 return
             }
             handle(.broke(error.message))
@@ -221,13 +228,15 @@ private final class ScriptSupervisor {
             let problem = try ScriptMeta.failed(frame, script: script)
             failure = failure ?? problem
             say(problem.message)
-            if !problem.details.isEmpty { worker.log(ScriptLogLine(source: .exception, text: problem.details)) }
+            if !problem.details.isEmpty { worker.log.add(ScriptLogLine(source: .exception, text: problem.details)) }
             handle(.failedToStart)
         case .reply:
             handle(.replied(frame.requestIdentifier), answer: try ScriptMeta.reply(frame))
         case .log:
             let text = try ScriptMeta.log(frame)
-            worker.log(ScriptLogLine(source: .exception, text: text, label: label(of: frame.requestIdentifier)))
+            worker.log.add(
+                ScriptLogLine(source: .exception, text: text, label: label(of: frame.requestIdentifier))
+            )
         case .configure, .request, .stop:
             throw .unexpectedKind(frame.kind)
         }
@@ -245,7 +254,7 @@ private final class ScriptSupervisor {
         lastLines = Array((lastLines + lines.map(\.text)).suffix(20))
         for var line in lines {
             line.label = label
-            worker.log(line)
+            worker.log.add(line)
         }
     }
 }

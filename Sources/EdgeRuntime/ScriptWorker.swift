@@ -5,9 +5,11 @@ internal import Synchronization
 
 /// One supervised process that runs one scoring script: `init()` once, then `run()` for one request at a time.
 ///
-/// The script's code and the model's are trusted with nothing: what they do to their process fails the request that was
-/// in it, and the process is started again. All methods may be called from any thread and none ever waits for Python,
-/// except `start` and `stop`, which say so.
+/// What the script does to its own process fails the request that was in it, and the process is started again. That is no
+/// sandbox: the script has the rights of the runtime's user, its files and its network; what a request left behind in the
+/// process (a thread, a changed module) is there for the next; and a program that it moved to a session of its own
+/// outlives it. All methods may be called from any thread and none ever waits for Python, except `start` and `stop`,
+/// which say so.
 package final class ScriptWorker: Sendable {
     package typealias Completion = @Sendable (ScriptReply) -> Void
 
@@ -17,7 +19,7 @@ package final class ScriptWorker: Sendable {
         package var state: String
         package var isReady: Bool
         package var queuedRequests: Int
-        /// How often the process was started after the first time.
+        /// How often starting the process was tried after the first time.
         package var restarts: Int
         package var processIdentifier: Int32?
     }
@@ -43,7 +45,7 @@ package final class ScriptWorker: Sendable {
     }
 
     let configuration: ScriptConfiguration
-    let log: @Sendable (ScriptLogLine) -> Void
+    let log: ScriptLog
     let core: Mutex<Core>
     let scratch: ScriptScratch
     let timer: Int32
@@ -55,15 +57,17 @@ package final class ScriptWorker: Sendable {
 
     /// Prepares the worker's scratch folder; no process is started yet.
     ///
-    /// - Parameter log: gets what the script prints and what happens to its process. Called on the supervisor's thread:
-    ///   while it blocks, no reply comes through.
+    /// - Parameter log: gets what the script prints and what happens to its process. Called on a thread of its own:
+    ///   while it blocks, requests go on, and lines beyond a few thousand are lost and counted.
     /// - Throws: `ScriptError.scratch` or `.resources`.
     package init(
         _ configuration: ScriptConfiguration,
         log: @escaping @Sendable (ScriptLogLine) -> Void
     ) throws(ScriptError) {
+        // Idle connections must not take the descriptors that a new process needs.
+        Processes.raiseOpenFileLimit()
         self.configuration = configuration
-        self.log = log
+        self.log = ScriptLog(write: log)
         let timer = script_timer_open()
         guard timer >= 0 else { throw .resources(errno: errno) }
         self.timer = timer
@@ -79,7 +83,13 @@ package final class ScriptWorker: Sendable {
         )
     }
 
-    deinit { close(timer) }
+    deinit {
+        log.end()
+        close(timer)
+    }
+
+    /// How long `start`, where it fails, and `stop` wait for a log that takes nothing.
+    static let logPatience = Duration.seconds(1)
 
     /// Starts the process and waits until `init()` has returned.
     ///
@@ -88,6 +98,8 @@ package final class ScriptWorker: Sendable {
         try startSupervisor()
         started.wait()
         guard let result = startResult.withLock(\.self) else { throw .notIdle }
+        // What the script printed last belongs before the error.
+        if case .failure = result { log.flush(upTo: Self.logPatience) }
         return try result.get()
     }
 
@@ -142,7 +154,7 @@ package final class ScriptWorker: Sendable {
         return frameIdentifier
     }
 
-    /// Takes back a request that still waits: it is completed with `stopped`. One that runs goes on to its end.
+    /// Takes back a request that still waits: it is completed with `cancelled`. One that runs goes on to its end.
     package func cancel(_ identifier: UInt64) {
         handle(.cancel(identifier))
     }
@@ -161,6 +173,8 @@ package final class ScriptWorker: Sendable {
         }
         if let thread { pthread_join(thread, nil) }
         if !wasStarted { scratch.remove() }
+        log.flush(upTo: Self.logPatience)
+        log.end()
     }
 
     private func refusal(of request: ScriptRequest, meta: [UInt8]) -> ScriptAnswer? {
@@ -257,6 +271,7 @@ extension ScriptReply {
         case .overloaded: self = .overloaded
         case .timedOut: self = .timedOut
         case .stopped: self = .stopped
+        case .cancelled: self = .cancelled
         case .died(let reason): self = .workerDied(reason)
         case .unavailable(let reason): self = .unavailable(reason)
         }
@@ -288,5 +303,11 @@ final class ScriptSemaphore: @unchecked Sendable {
 
     func wait() {
         while sem_wait(semaphore) != 0, errno == EINTR {}
+    }
+
+    /// False when the time has passed.
+    func wait(upTo limit: Duration) -> Bool {
+        let (seconds, attoseconds) = (monotonicNow() + limit).components
+        return script_semaphore_wait(semaphore, seconds * 1_000_000_000 + attoseconds / 1_000_000_000) == 0
     }
 }

@@ -36,7 +36,7 @@ struct ScriptWorkerMachine: Equatable {
         case busy
         /// Killed, not gone yet; will be started again.
         case killing
-        /// Gone after a crash; will be started again after a pause.
+        /// Gone after a crash, or not to be had; will be started again after a pause.
         case waiting
         /// Crashed too often; one attempt after each longer pause.
         case broken
@@ -80,7 +80,9 @@ struct ScriptWorkerMachine: Equatable {
         case replied(UInt64)
         /// The worker broke the protocol or can't be written to.
         case broke(String)
-        /// The process is gone (or could not be started); what it was, in words.
+        /// No process could be started, for want of descriptors, memory or the like: the script is not at fault.
+        case notSpawned(String)
+        /// The process is gone; how it ended, in words.
         case exited(String)
         /// Time has passed.
         case tick
@@ -91,7 +93,7 @@ struct ScriptWorkerMachine: Equatable {
 
     /// What became of a request that got no reply.
     enum Outcome: Equatable {
-        case overloaded, timedOut, stopped
+        case overloaded, timedOut, cancelled, stopped
         case died(String)
         case unavailable(String)
     }
@@ -121,12 +123,14 @@ struct ScriptWorkerMachine: Equatable {
     var inFlight: Job? { running.flatMap { $0.isAnswered ? nil : $0.job } }
     /// What run() takes, as a moving mean; nil before the first answer.
     private(set) var meanRun: Duration?
-    /// How often a process was started after the first.
+    /// How often a start was tried after the first.
     private(set) var restarts = 0
     /// True once init() has returned in any process: before that, a failure is final.
     private(set) var wasEverReady = false
 
     private var crashes: [Duration] = []
+    /// Starts in a row for which there was not even a process.
+    private var failedSpawns = 0
     private var isOnProbation = false
     private var readySince: Duration?
     private var killsForDeadline = false
@@ -159,6 +163,7 @@ struct ScriptWorkerMachine: Equatable {
         case .cancel(let identifier): cancel(identifier)
         case .replied(let identifier): replied(identifier, now)
         case .broke(let reason): broke(reason)
+        case .notSpawned: notSpawned(now)
         case .exited(let reason): exited(reason, now)
         case .tick: tick(now)
         case .stop(let drain, let grace): stop(drain, grace, now)
@@ -183,6 +188,7 @@ extension ScriptWorkerMachine {
     private mutating func becomeReady(_ now: Duration) -> [Action] {
         guard state == .starting else { return unexpected() }
         wasEverReady = true
+        failedSpawns = 0
         readySince = now
         phaseEnd = nil
         return sendNext(now)
@@ -222,7 +228,7 @@ extension ScriptWorkerMachine {
     private mutating func cancel(_ identifier: UInt64) -> [Action] {
         guard let index = queue.firstIndex(where: { $0.identifier == identifier }) else { return [] }
         queue.remove(at: index)
-        return [.complete(identifier, .stopped)]
+        return [.complete(identifier, .cancelled)]
     }
 
     private mutating func replied(_ identifier: UInt64, _ now: Duration) -> [Action] {
@@ -303,6 +309,21 @@ extension ScriptWorkerMachine {
             return failInFlight(reason) + crashed(reason, now)
         case .draining, .stopping:
             return failInFlight(reason) + end()
+        }
+    }
+
+    /// The breaker is for scripts that crash: this is tried again for as long as it takes.
+    private mutating func notSpawned(_ now: Duration) -> [Action] {
+        switch state {
+        case .starting where wasEverReady:
+            failedSpawns += 1
+            state = .waiting
+            phaseEnd = now + policy.pause(afterCrashes: failedSpawns)
+            return []
+        case .starting, .draining, .stopping:
+            return end()
+        case .idle, .ready, .busy, .killing, .waiting, .broken, .dead:
+            return []
         }
     }
 

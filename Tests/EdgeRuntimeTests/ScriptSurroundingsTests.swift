@@ -6,7 +6,8 @@ import Testing
 @testable import EdgeRuntime
 
 /// What a script finds around itself: environment, folders, descriptors, limits; and the interpreter it runs on.
-@Suite(.enabled(if: ScriptTestPython.isThere, "no Python 3.9 or later")) struct ScriptSurroundingsTests {
+@Suite(.enabled(if: ScriptTestPython.isThere, "no Python 3.9 or later"), .timeLimit(.minutes(1)))
+struct ScriptSurroundingsTests {
     private func answer(
         _ expression: String,
         _ change: (inout ScriptConfiguration) -> Void = { _ in },
@@ -138,6 +139,55 @@ import Testing
         #expect(access(String(folder), F_OK) != 0)
         #expect(access(folder.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" }, F_OK) != 0)
         #expect(access("\(fixture.folder)/score.py", F_OK) == 0)
+    }
+
+    @Test func sweepsWhatRuntimesThatWereKilledHaveLeft() throws {
+        let fixture = try ScriptFixture("")
+        let parent = fixture.scratchParent
+        let living = try ScriptScratch(fixture.configuration())
+        for name in ["edge-worker-killed", "edge-worker-notours", "other"] {
+            #expect(mkdir("\(parent)/\(name)", 0o700) == 0)
+        }
+        #expect(mkdir("\(parent)/edge-worker-killed/tmp", 0o700) == 0)
+        #expect(symlink(fixture.folder, "\(parent)/edge-worker-killed/tmp/link") == 0)
+        #expect(symlink(fixture.folder, "\(parent)/edge-worker-linked") == 0)
+        let next = try ScriptScratch(fixture.configuration())
+        #expect(access("\(parent)/edge-worker-killed", F_OK) != 0)
+        for kept in [
+            living.layout.modelFolder, next.layout.modelFolder, "\(parent)/edge-worker-notours", "\(parent)/other",
+            "\(parent)/edge-worker-linked", "\(fixture.folder)/score.py",
+        ] {
+            #expect(access(kept, F_OK) == 0, "\(kept)")
+        }
+        // One that was given up in this process is no different.
+        let root = living.layout.root
+        living.remove()
+        #expect(access(root, F_OK) != 0)
+    }
+
+    @Test func givesTheNextWorkerCleanFolders() async throws {
+        let fixture = try ScriptFixture(
+            """
+            import os
+            def init(): pass
+            def run(data):
+                if data == "list":
+                    return [sorted(os.listdir(".")), os.listdir(os.environ["TMPDIR"]), os.listdir("azureml-models")]
+                for folder in [".", os.environ["TMPDIR"]]:
+                    open(folder + "/left", "w").close()
+                    # Deeper than removing goes.
+                    os.chdir(folder)
+                    for _ in range(100):
+                        os.mkdir("deep")
+                        os.chdir("deep")
+                os._exit(1)
+            """
+        )
+        try await fixture.serve { worker in
+            _ = await worker.score("leave".utf8)
+            let code = try #require(fixture.folder.split(separator: "/").last)
+            #expect(await worker.score("list".utf8).text == #"[["azureml-models", "\#(code)"], [], ["digits"]]"#)
+        }
     }
 
     // MARK: - The interpreter

@@ -5,7 +5,8 @@ import Processes
 import Testing
 
 /// What a script does to itself must cost no more than the request it did it in.
-@Suite(.enabled(if: ScriptTestPython.isThere, "no Python 3.9 or later")) struct ScriptWorkerFailureTests {
+@Suite(.enabled(if: ScriptTestPython.isThere, "no Python 3.9 or later"), .timeLimit(.minutes(1)))
+struct ScriptWorkerFailureTests {
     struct Unloadable: Sendable {
         let script: String
         let message: String
@@ -189,7 +190,7 @@ import Testing
             await untilBusy(worker)
             async let second = worker.score(body)
             async let third = worker.score(body)
-            while worker.snapshot.queuedRequests < 2 { await Task.yield() }
+            await until { worker.snapshot.queuedRequests >= 2 }
             #expect(!worker.isReady)
             #expect(await worker.score(body) == .overloaded)
             unlink("\(fixture.folder)/gate")
@@ -209,9 +210,9 @@ import Testing
         async let first = worker.score(body)
         await untilBusy(worker)
         async let second = worker.score(body)
-        while worker.snapshot.queuedRequests < 1 { await Task.yield() }
+        await until { worker.snapshot.queuedRequests >= 1 }
         async let stopped: Void = Task.detached { worker.stop(drain: .seconds(60), grace: .seconds(60)) }.value
-        while worker.snapshot.state != "draining" { await Task.yield() }
+        await until { worker.snapshot.state == "draining" }
         #expect(await worker.score(body) == .stopped)
         unlink("\(fixture.folder)/gate")
         #expect(await first.text == "1")
@@ -355,6 +356,31 @@ import Testing
         }
     }
 
+    /// In a process of its own, as the limit is the whole process's.
+    @Test func startsAgainOnceThereAreDescriptors() async {
+        await #expect(processExitsWith: .success) {
+            let fixture = try ScriptFixture("import os\ndef init(): pass\ndef run(data): return os.getpid()\n")
+            var limit = rlimit(rlim_cur: 200, rlim_max: 200)
+            try #require(setrlimit(__rlimit_resource_t(7), &limit) == 0)  // RLIMIT_NOFILE
+            try await fixture.serve {
+                $0.restartPolicy.longestPause = .milliseconds(5)
+                $0.restartPolicy.crashLimit = 2
+            } _: { worker in
+                var taken: [Int32] = []
+                while case let descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC), descriptor >= 0 {
+                    taken.append(descriptor)
+                }
+                kill(try #require(worker.snapshot.processIdentifier), SIGKILL)
+                await until { worker.snapshot.restarts > 4 }
+                #expect(worker.snapshot.state != "broken")
+                for descriptor in taken { close(descriptor) }
+                #expect(await worker.score("".utf8).text != nil)
+            }
+            let said = fixture.texts(from: .supervisor)
+            #expect(said.contains { $0.contains("Too many open files") && $0.hasSuffix("now waiting") })
+        }
+    }
+
     @Test func refusesABodyOverTheLimit() async throws {
         let script = "def init(): pass\ndef run(data): return data * 3\n"
         try await ScriptFixture(script).serve {
@@ -390,7 +416,7 @@ import Testing
 }
 
 private func untilBusy(_ worker: ScriptWorker) async {
-    while worker.snapshot.state != "busy" { await Task.yield() }
+    await until { worker.snapshot.state == "busy" }
 }
 
 private func isZombie(_ process: Int32) -> Bool {

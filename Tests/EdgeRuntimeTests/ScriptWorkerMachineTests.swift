@@ -73,7 +73,7 @@ private let started: [(Int, Machine.Event)] = [(0, .start), (1, .ready)]
         Row(busy + [(2, submit(2)), (2, submit(3))], (2, submit(4)), .busy, [.complete(4, .overloaded)]),
         Row(busy, (3, .replied(1)), .ready, [.deliver(1)]),
         Row(busy + [(3, submit(2))], (4, .replied(1)), .busy, [.deliver(1), .send(2)]),
-        Row(busy + [(3, submit(2))], (4, .cancel(2)), .busy, [.complete(2, .stopped)]),
+        Row(busy + [(3, submit(2))], (4, .cancel(2)), .busy, [.complete(2, .cancelled)]),
         Row(busy, (4, .cancel(1)), .busy, []),
         // Deadlines
         Row(busy, (1000, .tick), .killing, [.complete(1, .timedOut), .kill]),
@@ -111,6 +111,9 @@ private let started: [(Int, Machine.Event)] = [(0, .start), (1, .ready)]
         Row(waiting + [(3, submit(5))], (4, .tick), .starting, [.spawn]),
         Row(waiting + [(3, submit(5)), (4, .tick)], (5, .ready), .busy, [.send(5)]),
         // Protocol
+        Row([(0, .start)], (0, .notSpawned("x")), .dead, []),
+        Row(waiting + [(4, .tick)], (4, .notSpawned("x")), .waiting, []),
+        Row(waiting + [(4, .tick), (4, stop)], (4, .notSpawned("x")), .dead, []),
         Row(busy, (3, .broke("x")), .killing, [.complete(1, .died("x")), .kill]),
         Row(killing, (4, .exited("x")), .waiting, []),
         Row(killing, (4, .broke("x")), .killing, []),
@@ -188,6 +191,24 @@ private let started: [(Int, Machine.Event)] = [(0, .start), (1, .ready)]
         _ = machine.handle(.ready, at: .seconds(133))
         _ = machine.handle(.exited("x"), at: .seconds(193))
         #expect(machine.state == .waiting)
+    }
+
+    @Test func backsOffWithoutTheBreakerWhileNoProcessCanBeHad() {
+        var machine = machine(after: started + [(2, .exited("x"))])
+        var pauses: [Duration] = []
+        for attempt in 1...20 {
+            let now = Duration.seconds(attempt * 60)
+            #expect(machine.handle(.tick, at: now) == [.spawn])
+            #expect(machine.handle(.notSpawned("Too many open files"), at: now) == [])
+            #expect(machine.state == .waiting)
+            if let next = machine.nextTick { pauses.append(next - now) }
+        }
+        #expect(pauses.prefix(3) == [.milliseconds(100), .milliseconds(200), .milliseconds(400)])
+        #expect(pauses.last == .seconds(30))
+        // What waits is run once there is a process again.
+        _ = machine.handle(submit(1, deadline: 9000), at: .seconds(1201))
+        #expect(machine.handle(.tick, at: .seconds(1260)) == [.spawn])
+        #expect(machine.handle(.ready, at: .seconds(1261)) == [.send(1)])
     }
 
     @Test func forgetsCrashesOutsideTheWindow() {
@@ -324,7 +345,8 @@ private let started: [(Int, Machine.Event)] = [(0, .start), (1, .ready)]
     /// Every state meets every event without a trap, and a dead worker stays dead.
     @Test func meetsEveryEventInEveryState() {
         let events: [ScriptWorkerMachine.Event] = [
-            .start, .ready, .failedToStart, submit(50), .cancel(1), .replied(1), .broke("x"), .exited("x"), .tick, stop,
+            .start, .ready, .failedToStart, submit(50), .cancel(1), .replied(1), .broke("x"), .notSpawned("x"),
+            .exited("x"), .tick, stop,
         ]
         var seen: Set<ScriptWorkerMachine.State> = []
         let crash: [(Int, Machine.Event)] = [(2, .exited("x")), (6, .tick), (6, .ready)]

@@ -12,7 +12,8 @@ private let echo = """
 
 private let failed = "An unexpected error occurred in scoring script. Check the logs for more info."
 
-@Suite(.enabled(if: ScriptTestPython.isThere, "no Python 3.9 or later")) struct ScriptWorkerTests {
+@Suite(.enabled(if: ScriptTestPython.isThere, "no Python 3.9 or later"), .timeLimit(.minutes(1)))
+struct ScriptWorkerTests {
     struct Call: Sendable {
         let run: String
         let body: String
@@ -151,7 +152,7 @@ private let failed = "An unexpected error occurred in scoring script. Check the 
             #expect(answer?.status == 500)
             #expect(answer?.message == failed)
             // It is logged before its reply, with the script's line and without the worker's own frames.
-            let log = fixture.lines.withLock { $0.first { $0.source == .exception } }
+            let log = fixture.logged.first { $0.source == .exception }
             #expect(log?.label == "prediction-1")
             #expect(log?.text.contains("score.py\", line 3, in run") == true)
             #expect(log?.text.contains("edge-worker.py") == false)
@@ -194,13 +195,13 @@ private let failed = "An unexpected error occurred in scoring script. Check the 
         let joined = once + ["no newlineto stdout"] + once.dropFirst() + ["no newlineto stdout"] + once.dropFirst()
         #expect(fixture.texts(from: .standardOutput) == ["in init"] + joined + ["no newline"])
         #expect(fixture.texts(from: .standardError).filter { $0 == "\u{FFFD}\u{FFFD}" }.count == 3)
-        #expect(fixture.lines.withLock { $0.contains { $0.text == "from a program" && $0.label == "p" } })
+        #expect(fixture.logged.contains { $0.text == "from a program" && $0.label == "p" })
     }
 
     @Test func cutsOverlongLines() async throws {
         let fixture = try ScriptFixture("def init(): print('x' * 300000)\ndef run(data): return 1\n")
         try await fixture.serve { _ in }
-        let line = fixture.lines.withLock { $0.first { $0.source == .standardOutput } }
+        let line = fixture.logged.first { $0.source == .standardOutput }
         #expect(line?.text.utf8.count == 16 << 10)
         #expect(line?.isCut == true)
     }

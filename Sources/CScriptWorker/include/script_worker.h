@@ -41,5 +41,9 @@ int script_timer_open(void);
 /// longer readable until its new time. Returns 0 or an errno.
 int script_timer_set(int timer, int64_t nanoseconds);
 
+/// Waits for a semaphore (a sem_t, not null) until an absolute time on CLOCK_MONOTONIC in nanoseconds. Returns 0 or an errno:
+/// ETIMEDOUT.
+int script_semaphore_wait(void *semaphore, int64_t nanoseconds);
+
 /// Names the calling thread for ps and debuggers; at most 15 bytes count.
 void script_name_thread(const char *name);
