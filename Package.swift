@@ -36,6 +36,7 @@ let package = Package(
     ],
     targets: [
         // C libraries
+        library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
         library("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
         library("CNettle", pkgConfig: "nettle", apt: "nettle-dev"),
         library("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
@@ -43,6 +44,7 @@ let package = Package(
         library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
 
         // C of our own: what Swift can't express (fork and exec, variadics, closed enums, the ABI of a library found at run time)
+        .target(name: "CHTTPClient", dependencies: ["CCurl"]),
         .target(name: "CHTTPServer", dependencies: ["CMicroHTTPD"]),
         .target(name: "CONNXRuntime"),
         .target(name: "CProcess"),
@@ -57,6 +59,7 @@ let package = Package(
         module("Crypto", ["COpenSSL", "Diagnostics", "FileSystem"]),
         module("Zstd", ["CZstd", "Diagnostics"]),
         module("Processes", ["CProcess", "Diagnostics"]),
+        module("HTTPClient", ["CHTTPClient", "Diagnostics"]),
         module("HTTPServer", ["CHTTPServer", "Diagnostics"]),
         module("CommandLine", ["Diagnostics"]),
         module("ONNXRuntime", ["CONNXRuntime", "Diagnostics"]),
@@ -115,6 +118,7 @@ let package = Package(
         ),
         tests("EndToEndTests", ["FileSystem", "JSON", "Processes"], exclude: ["judges"]),
         tests("FileSystemTests", ["FileSystem", "Digest", "Diagnostics"]),
+        tests("HTTPClientTests", ["HTTPClient"]),
         tests("HTTPServerTests", ["HTTPServer", "Diagnostics"]),
         tests("JSONTests", ["JSON"]),
         tests(

@@ -14,6 +14,7 @@ private let table = """
     Diagnostics:
     Digest:         CNettle
     FileSystem:     Diagnostics
+    HTTPClient:     CHTTPClient Diagnostics
     HTTPServer:     CHTTPServer Diagnostics
     JSON:           Diagnostics
     ONNXRuntime:    CONNXRuntime Diagnostics
@@ -21,6 +22,8 @@ private let table = """
     WallClock:
     YAML:           CYAML Diagnostics
     Zstd:           CZstd Diagnostics
+    CCurl:
+    CHTTPClient:    CCurl
     CHTTPServer:    CMicroHTTPD
     CMicroHTTPD:
     CNettle:

@@ -1,0 +1,177 @@
+#include "http_client.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct http_client {
+    CURL *handle;
+};
+
+/// One running transfer.
+struct transfer {
+    CURL *handle;
+    const struct http_client_request *request;
+    int64_t received;
+    bool stopped;
+    bool too_large;
+};
+
+/// As much of the body of an error is read, to keep the connection; more closes it.
+enum { error_body_limit = 64 * 1024 };
+
+static pthread_once_t global_once = PTHREAD_ONCE_INIT;
+static bool global_ready;
+
+static void start_curl(void) {
+    global_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
+static long status_of(CURL *handle) {
+    long status = 0;
+    curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
+static bool is_success(long status) {
+    return status >= 200 && status < 300;
+}
+
+static bool was_sent(CURL *handle) {
+    long size = 0;
+    curl_easy_getinfo(handle, CURLINFO_REQUEST_SIZE, &size);
+    return size > 0;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
+    struct transfer *transfer = context;
+    size_t length = size * count;
+    transfer->received += (int64_t)length;
+    if (!is_success(status_of(transfer->handle)))
+        return transfer->received > error_body_limit ? CURL_WRITEFUNC_ERROR : length;
+    if (transfer->received > transfer->request->limit_bytes) {
+        transfer->too_large = true;
+        return CURL_WRITEFUNC_ERROR;
+    }
+    if (!transfer->request->receive(transfer->request->context, (const uint8_t *)bytes, length)) {
+        transfer->stopped = true;
+        return CURL_WRITEFUNC_ERROR;
+    }
+    return length;
+}
+
+static enum http_client_outcome outcome_of(CURLcode code, const struct transfer *transfer, long status) {
+    if (transfer->stopped)
+        return HTTP_CLIENT_STOPPED;
+    if (transfer->too_large)
+        return HTTP_CLIENT_TOO_LARGE;
+    switch (code) {
+    case CURLE_OK:
+        return HTTP_CLIENT_ANSWERED;
+    case CURLE_WRITE_ERROR:
+        // The body of an error was long enough; what it says is the status.
+        return HTTP_CLIENT_ANSWERED;
+    case CURLE_FILESIZE_EXCEEDED:
+        return is_success(status) ? HTTP_CLIENT_TOO_LARGE : HTTP_CLIENT_ANSWERED;
+    case CURLE_URL_MALFORMAT:
+        return HTTP_CLIENT_BAD_URL;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        // Of the URL; or, once something was asked, of the answer or of a redirect.
+        return was_sent(transfer->handle) ? HTTP_CLIENT_BROKEN : HTTP_CLIENT_BAD_URL;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+        return HTTP_CLIENT_UNREACHABLE;
+    case CURLE_OPERATION_TIMEDOUT:
+        return HTTP_CLIENT_TIMED_OUT;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR:
+        return HTTP_CLIENT_UNTRUSTED;
+    default:
+        return HTTP_CLIENT_BROKEN;
+    }
+}
+
+static bool starts_with_https(const char *url) {
+    return strncasecmp(url, "https:", 6) == 0;
+}
+
+static bool set_options(CURL *handle, const struct http_client_options *options) {
+    CURLcode code = CURLE_OK;
+#define SET(option, value) \
+    if (code == CURLE_OK) \
+        code = curl_easy_setopt(handle, option, value)
+    SET(CURLOPT_USERAGENT, options->user_agent);
+    if (options->certificate_authorities != NULL) {
+        SET(CURLOPT_CAINFO, options->certificate_authorities);
+        SET(CURLOPT_CAPATH, NULL);
+    }
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
+    SET(CURLOPT_LOW_SPEED_LIMIT, (long)options->minimum_bytes_per_second);
+    SET(CURLOPT_LOW_SPEED_TIME, (long)options->slow_seconds);
+    SET(CURLOPT_FOLLOWLOCATION, options->redirect_limit > 0 ? 1L : 0L);
+    SET(CURLOPT_MAXREDIRS, (long)options->redirect_limit);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_PATH_AS_IS, 1L);
+    SET(CURLOPT_NOSIGNAL, 1L); // timers by signals would hit whichever thread
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+#undef SET
+    return code == CURLE_OK;
+}
+
+http_client *http_client_new(const struct http_client_options *options) {
+    pthread_once(&global_once, start_curl);
+    http_client *client = global_ready ? calloc(1, sizeof *client) : NULL;
+    if (client == NULL)
+        return NULL;
+    client->handle = curl_easy_init();
+    if (client->handle != NULL && set_options(client->handle, options))
+        return client;
+    http_client_free(client);
+    return NULL;
+}
+
+void http_client_free(http_client *client) {
+    if (client == NULL)
+        return;
+    curl_easy_cleanup(client->handle);
+    free(client);
+}
+
+void http_client_get(http_client *client, const struct http_client_request *request,
+                     struct http_client_response *response) {
+    CURL *handle = client->handle;
+    struct transfer transfer = {.handle = handle, .request = request};
+    char text[CURL_ERROR_SIZE] = "";
+    memset(response, 0, sizeof *response);
+
+    CURLcode code = curl_easy_setopt(handle, CURLOPT_URL, request->url);
+    if (code == CURLE_OK) {
+        // Who asked for HTTPS is never answered over HTTP.
+        curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, starts_with_https(request->url) ? "https" : "http,https");
+        curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+        curl_easy_setopt(handle, CURLOPT_RANGE, request->range);
+        curl_easy_setopt(handle, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->limit_bytes);
+        curl_easy_setopt(handle, CURLOPT_WRITEDATA, &transfer);
+        curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, text);
+        code = curl_easy_perform(handle);
+    }
+    long status = status_of(handle);
+    curl_off_t retry_after = 0;
+    curl_easy_getinfo(handle, CURLINFO_RETRY_AFTER, &retry_after);
+    response->status = (int)status;
+    response->retry_after_seconds = retry_after;
+    response->outcome = outcome_of(code, &transfer, status);
+    if (response->outcome != HTTP_CLIENT_ANSWERED) {
+        const char *message = text[0] != '\0' ? text : curl_easy_strerror(code);
+        strncpy(response->message, message, sizeof response->message - 1);
+    }
+    // Both point into this call.
+    curl_easy_setopt(handle, CURLOPT_WRITEDATA, NULL);
+    curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, NULL);
+}

@@ -1,0 +1,77 @@
+// GET over libcurl, in the shape that Swift can call: curl_easy_setopt and curl_easy_getinfo are variadic.
+//
+// What the shim adds: bodies of answers other than 2xx never reach the receiver and end early, redirects never leave
+// HTTPS, and libcurl's results become the few that a caller can tell apart.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// One connection cache. Used by one thread at a time.
+typedef struct http_client http_client;
+
+struct http_client_options {
+    /// Copied. Not NULL.
+    const char *user_agent;
+    /// A PEM file to trust instead of the system's certificate authorities, copied; NULL: the system's.
+    const char *certificate_authorities;
+    /// Resolving, connecting and the TLS handshake together.
+    int64_t connect_timeout_ms;
+    /// Fewer bytes a second than this for `slow_seconds` end the transfer.
+    int64_t minimum_bytes_per_second;
+    int64_t slow_seconds;
+    int64_t redirect_limit;
+};
+
+struct http_client_request {
+    /// Taken as it is written: no dots are resolved, nothing is encoded again. Not NULL.
+    const char *url;
+    /// `0-99` for the first hundred bytes; NULL: everything.
+    const char *range;
+    /// For the whole request; 0: no such limit.
+    int64_t timeout_ms;
+    /// The most bytes that a body may have.
+    int64_t limit_bytes;
+    void *context;
+    /// Called with the bytes of a 2xx answer, which are lent. False ends the transfer.
+    bool (*receive)(void *context, const uint8_t *bytes, size_t length);
+};
+
+enum http_client_outcome {
+    /// There is an answer; `status` says which.
+    HTTP_CLIENT_ANSWERED,
+    /// `receive` returned false.
+    HTTP_CLIENT_STOPPED,
+    /// The body is, or says it is, longer than the limit.
+    HTTP_CLIENT_TOO_LARGE,
+    HTTP_CLIENT_BAD_URL,
+    /// No such host, no connection.
+    HTTP_CLIENT_UNREACHABLE,
+    /// A deadline passed, or too few bytes came.
+    HTTP_CLIENT_TIMED_OUT,
+    /// The peer is not who it should be, or TLS failed otherwise.
+    HTTP_CLIENT_UNTRUSTED,
+    /// The connection broke, or the answer is no HTTP.
+    HTTP_CLIENT_BROKEN,
+};
+
+struct http_client_response {
+    enum http_client_outcome outcome;
+    /// 0 where there was no answer.
+    int status;
+    /// From Retry-After, a date turned into seconds from now; 0 without one.
+    int64_t retry_after_seconds;
+    /// What libcurl says about a failure; empty after an answer.
+    char message[256];
+};
+
+/// NULL where there is no memory or libcurl can't start. The caller frees it with http_client_free.
+http_client *http_client_new(const struct http_client_options *options);
+
+/// NULL is allowed.
+void http_client_free(http_client *client);
+
+/// Sends the request and waits for its end. Nothing of `request` is kept.
+void http_client_get(http_client *client, const struct http_client_request *request,
+                     struct http_client_response *response);
