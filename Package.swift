@@ -71,6 +71,7 @@ let package = Package(
 
         // What decides
         module("Deployment", ["BundleManifest", "Diagnostics", "Digest", "JSON", "WallClock"]),
+        module("UpdateFramework", ["Crypto", "Diagnostics", "Digest", "FileSystem", "JSON", "WallClock"]),
 
         // The parts
         module(
@@ -131,6 +132,11 @@ let package = Package(
         ),
         tests("ProcessesTests", ["Processes", "Diagnostics"]),
         tests("WallClockTests", ["WallClock"]),
+        tests(
+            "UpdateFrameworkTests",
+            ["UpdateFramework", "Crypto", "Digest", "FileSystem", "JSON", "Processes", "WallClock"],
+            exclude: ["judges"]
+        ),
         tests("YAMLTests", ["YAML", "Diagnostics"]),
     ],
     cLanguageStandard: .gnu2x

@@ -10,6 +10,7 @@ private let table = """
     BundleManifest: Diagnostics Digest FileSystem JSON
     CommandLine:    Diagnostics
     Deployment:     BundleManifest Diagnostics Digest JSON WallClock
+    UpdateFramework: Crypto Diagnostics Digest FileSystem JSON WallClock
     Crypto:         COpenSSL Diagnostics FileSystem
     Diagnostics:
     Digest:         CNettle

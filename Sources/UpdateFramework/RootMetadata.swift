@@ -1,0 +1,95 @@
+package import Crypto
+package import JSON
+package import WallClock
+
+/// root.json: which keys speak for the top-level roles (TUF 1.0.34 section 4.3).
+package struct RootMetadata: MetadataBody {
+    package static let typeName = "root"
+
+    package var header: MetadataHeader
+    /// Whether file names carry versions and digests, so that a repository can change while it is read.
+    package var consistentSnapshot: Bool
+    /// By key id.
+    package private(set) var keys: [String: MetadataKey]
+    /// Of root, timestamp, snapshot and targets: all four are always there.
+    private var roles: [RoleName: RoleKeys]
+    private var unrecognized: JSONObject
+
+    private static let roleNames: [RoleName] = [.root, .timestamp, .snapshot, .targets]
+
+    /// A first root. `authorities` is asked for each of the four roles.
+    package init(expires: UTCTime, authorities: (RoleName) throws -> (keys: [PublicKey], threshold: Int)) throws {
+        header = MetadataHeader(version: 1, expires: expires)
+        consistentSnapshot = true
+        keys = [:]
+        roles = [:]
+        unrecognized = JSONObject()
+        for role in Self.roleNames {
+            let authority = try authorities(role)
+            try setKeys(authority.keys, threshold: authority.threshold, for: role)
+        }
+    }
+
+    package init(_ fields: JSONFields) throws(JSONError) {
+        header = try MetadataHeader(fields)
+        consistentSnapshot = try fields.optionalBoolean("consistent_snapshot") ?? false
+        keys = try MetadataKey.table(fields)
+        roles = [:]
+        let listed = try fields.fields("roles")
+        for role in Self.roleNames { roles[role] = try RoleKeys(try listed.fields(role.text)) }
+        unrecognized = fields.unrecognized(
+            besides: MetadataHeader.names.union(["consistent_snapshot", "keys", "roles"])
+        )
+    }
+
+    /// The keys of a top-level role; those of no role sign nothing.
+    package func keys(of role: RoleName) -> RoleKeys { roles[role] ?? RoleKeys(keyIDs: [], threshold: .max) }
+
+    /// Gives a top-level role these keys instead of what it has. Keys that no role uses any more are dropped.
+    package mutating func setKeys(_ publicKeys: [PublicKey], threshold: Int, for role: RoleName) throws(CryptoError) {
+        var assigned = roles[role] ?? RoleKeys(keyIDs: [])
+        assigned.keyIDs = []
+        for publicKey in publicKeys {
+            let key = try MetadataKey(publicKey)
+            keys[key.id] = key
+            if !assigned.keyIDs.contains(key.id) { assigned.keyIDs.append(key.id) }
+        }
+        assigned.threshold = threshold
+        roles[role] = assigned
+        let used = Set(roles.values.flatMap(\.keyIDs))
+        keys = keys.filter { used.contains($0.key) }
+    }
+
+    /// Whether `next` takes a key away from one of these roles, which is how a repository recovers from a stolen one.
+    func revokesKey(of names: [RoleName], in next: RootMetadata) -> Bool {
+        names.contains { name in
+            let kept = Set(next.keys(of: name).keyIDs.compactMap { next.keys[$0]?.json })
+            return keys(of: name).keyIDs.contains { id in keys[id].map { !kept.contains($0.json) } ?? false }
+        }
+    }
+
+    package var json: JSONValue {
+        var object = unrecognized.merging(header.members(type: Self.typeName))
+        object["consistent_snapshot"] = .boolean(consistentSnapshot)
+        object["keys"] = MetadataKey.json(keys)
+        let sorted = roles.sorted { $0.key < $1.key }
+        object["roles"] = .object(JSONObject(sorted.map { ($0.key.text, .object($0.value.members)) }))
+        return .object(object)
+    }
+}
+
+extension MetadataKey {
+    /// The object `keys` of a root or of delegations.
+    static func table(_ fields: JSONFields) throws(JSONError) -> [String: MetadataKey] {
+        let listed = try fields.fields("keys")
+        var keys: [String: MetadataKey] = [:]
+        for (id, value) in listed.object.members {
+            keys[id] = try MetadataKey(id: id, value, path: "\(listed.path).\(id)")
+        }
+        return keys
+    }
+
+    static func json(_ keys: [String: MetadataKey]) -> JSONValue {
+        .object(JSONObject(keys.sorted { $0.key < $1.key }.map { ($0.key, $0.value.json) }))
+    }
+}

@@ -1,0 +1,289 @@
+import Crypto
+import FileSystem
+import JSON
+import Testing
+import WallClock
+
+@testable import UpdateFramework
+
+/// What the editor writes is judged by our own client here, and by python-tuf's in `PythonTUFTests`.
+@Suite struct RepositoryEditorTests {
+    private let keys = SampleRepository.keys
+    private let now = SampleRepository.now
+    private let later = SampleRepository.now.advanced(by: .seconds(86_400 * 30))
+    private let lifetimes = RepositoryEditor.Lifetimes(snapshot: .seconds(86_400 * 7), timestamp: .seconds(86_400))
+    private let bundles = RoleName("bundles")
+
+    /// Root, targets and `bundles`, committed; keys 0 to 4 are root's, timestamp's, snapshot's, targets', bundles'.
+    private func sample(in folder: String) throws -> RepositoryEditor {
+        let bundles = try #require(bundles)
+        let publicKeys = try keys.map { try #require($0.key.publicKey()) }
+        let root = try RootMetadata(expires: later) { role in
+            switch role {
+            case .root: ([publicKeys[0]], 1)
+            case .timestamp: ([publicKeys[1]], 1)
+            case .snapshot: ([publicKeys[2]], 1)
+            default: ([publicKeys[3]], 1)
+            }
+        }
+        var editor = try RepositoryEditor.create(in: RepositoryDirectory(folder), root: root, signers: keys)
+        try editor.publish(.targets, expires: later, signers: keys) { targets in
+            var delegations = Delegations()
+            let role = try #require(DelegatedRole(bundles, paths: [PathPattern("bundles/*/*")]))
+            try delegations.delegate(to: role, keys: [publicKeys[4]])
+            targets.delegations = delegations
+        }
+        try add("bundles/digits/1.json", [1, 2, 3], to: &editor)
+        try editor.commit(now: now, lifetimes: lifetimes, signers: keys)
+        return editor
+    }
+
+    private func add(_ text: String, _ contents: [UInt8], to editor: inout RepositoryEditor) throws {
+        let path = try targetPath(text)
+        let file = try editor.store(contents, as: path, custom: ["size": .integer(contents.count)])
+        try editor.publish(try #require(bundles), expires: later, signers: keys) { $0.targets[text] = file }
+    }
+
+    private func client(of folder: String) throws -> MemoryMetadataStore {
+        let store = MemoryMetadataStore()
+        try Updater.trust(root: try FileSystem.read("\(folder)/metadata/1.root.json", limit: 1 << 20), in: store)
+        return store
+    }
+
+    private func updater(_ store: MemoryMetadataStore, _ folder: String) throws -> Updater {
+        let transport = RepositoryDirectory(folder).metadataTransport
+        var updater = try Updater(store: store, transport: transport, updateStart: now)
+        try updater.refresh()
+        return updater
+    }
+
+    private func names(_ folder: String) throws -> [String] { try FileSystem.names(in: "\(folder)/metadata") }
+
+    @Test func aClientFindsWhatWasPublished() throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        _ = try sample(in: folder.path)
+        #expect(
+            try names(folder.path) == [
+                "1.bundles.json", "1.root.json", "1.snapshot.json", "1.targets.json", "timestamp.json",
+            ]
+        )
+        var updater = try updater(client(of: folder.path), folder.path)
+        let found = try #require(try updater.find(try targetPath("bundles/digits/1.json")))
+        #expect(found.file.custom == ["size": 3])
+        let source = RepositoryDirectory(folder.path).targetsTransport
+        #expect(try updater.contents(of: found, from: source, limitBytes: 10) == [1, 2, 3])
+        #expect(updater.trusted.timestamp?.signedAt == now)
+        try updater.check(found, at: source)
+    }
+
+    @Test func nothingIsInEffectBeforeItIsCommitted() throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        var editor = try sample(in: folder.path)
+        let store = try client(of: folder.path)
+        try add("bundles/digits/2.json", [4], to: &editor)
+        var before = try updater(store, folder.path)
+        #expect(try before.targets(below: "bundles").map(\.path.text) == ["bundles/digits/1.json"])
+        try editor.commit(now: now, lifetimes: lifetimes, signers: keys)
+        var after = try updater(store, folder.path)
+        #expect(
+            try after.targets(below: "bundles").map(\.path.text) == ["bundles/digits/1.json", "bundles/digits/2.json"]
+        )
+    }
+
+    @Test func aRenewedTimestampKeepsTheSnapshot() throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        var editor = try sample(in: folder.path)
+        let store = try client(of: folder.path)
+        #expect(try updater(store, folder.path).trusted.timestamp?.version == 1)
+        try editor.commit(now: now.advanced(by: .seconds(60)), lifetimes: lifetimes, signers: [keys[1]])
+        let trusted = try updater(store, folder.path).trusted
+        #expect(trusted.timestamp?.version == 2)
+        #expect(trusted.snapshot?.version == 1)
+        try editor.commit(now: now, lifetimes: lifetimes, signers: [keys[1], keys[2]], renewSnapshot: true)
+        #expect(try updater(store, folder.path).trusted.snapshot?.version == 2)
+    }
+
+    @Test func opensWhatItWrote() throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        let written = try sample(in: folder.path)
+        let opened = try RepositoryEditor(opening: RepositoryDirectory(folder.path))
+        #expect(opened.roles == written.roles)
+        #expect(opened.rejected.isEmpty && opened.needSignature.isEmpty)
+        #expect(opened.timestamp?.body == written.timestamp?.body)
+        #expect(opened.root.body == written.root.body)
+    }
+
+    @Test func refusesARepositoryWhereOneIs() throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        _ = try sample(in: folder.path)
+        #expect(throws: RepositoryError.exists) { try sample(in: folder.path) }
+    }
+
+    // MARK: keys
+
+    @Test func writesNothingBelowTheThreshold() throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        var editor = try sample(in: folder.path)
+        let before = try names(folder.path)
+        let bundles = try #require(bundles)
+        #expect(throws: UpdateError.self) {
+            try editor.publish(bundles, expires: later, signers: [keys[3]]) { _ in }
+        }
+        #expect(throws: UpdateError.self) { try editor.commit(now: now, lifetimes: lifetimes, signers: [keys[0]]) }
+        #expect(throws: UpdateError.self) {
+            try editor.publishRoot(expires: later, signers: [keys[1]]) { _ in }
+        }
+        #expect(try names(folder.path) == before)
+        #expect(editor.root.body.version == 1)
+    }
+
+    @Test func rotatesEveryTopLevelKey() throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        var editor = try sample(in: folder.path)
+        let store = try client(of: folder.path)
+        _ = try updater(store, folder.path)
+        let fresh = try (0..<5).map { _ in try PrivateKeySigner(try PrivateKey.generate()) }
+        let publicKeys = try fresh.map { try #require($0.key.publicKey()) }
+        try editor.publishRoot(expires: later, signers: keys + fresh) { root in
+            try root.setKeys([publicKeys[0], publicKeys[4]], threshold: 2, for: .root)
+            try root.setKeys([publicKeys[1]], threshold: 1, for: .timestamp)
+            try root.setKeys([publicKeys[2]], threshold: 1, for: .snapshot)
+            try root.setKeys([publicKeys[3]], threshold: 1, for: .targets)
+        }
+        #expect(editor.root.body.keys.count == 5)
+
+        // The committed targets are no longer signed as the root asks: that is found when the repository is opened.
+        var reopened = try RepositoryEditor(opening: RepositoryDirectory(folder.path))
+        #expect(Array(reopened.needSignature.keys) == [.targets])
+        #expect(throws: RepositoryError.self) {
+            try reopened.commit(now: now, lifetimes: lifetimes, signers: fresh)
+        }
+        try reopened.publish(.targets, expires: later, signers: fresh) { _ in }
+        try reopened.commit(now: now, lifetimes: lifetimes, signers: fresh)
+        var updated = try updater(store, folder.path)
+        #expect(updated.trusted.root.version == 2)
+        #expect(try updated.targets(below: "").count == 1)
+    }
+
+    @Test func aChangedDelegationKeepsWhatTheRoleListed() throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        var editor = try sample(in: folder.path)
+        let store = try client(of: folder.path)
+        let bundles = try #require(bundles)
+        let key = try #require(keys[5].key.publicKey())
+        try editor.publish(.targets, expires: later, signers: keys) { targets in
+            var role = try #require(targets.delegations?[bundles])
+            role.keys.threshold = 1
+            try targets.delegations?.delegate(to: role, keys: [key])
+        }
+        var reopened = try RepositoryEditor(opening: RepositoryDirectory(folder.path))
+        #expect(reopened.needSignature[bundles]?.contains("signed by 0 of the 1 keys that targets version 2") == true)
+        #expect(throws: UpdateError.self) { try reopened.publish(bundles, expires: later, signers: [keys[4]]) { _ in } }
+        try reopened.publish(bundles, expires: later, signers: [keys[5]]) { _ in }
+        try reopened.commit(now: now, lifetimes: lifetimes, signers: keys)
+        var updated = try updater(store, folder.path)
+        #expect(try updated.find(try targetPath("bundles/digits/1.json")) != nil)
+    }
+
+    @Test func anUndelegatedRoleIsGoneForClientsAndStaysListed() throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        var editor = try sample(in: folder.path)
+        let store = try client(of: folder.path)
+        _ = try updater(store, folder.path)
+        let bundles = try #require(bundles)
+        try editor.publish(.targets, expires: later, signers: keys) {
+            #expect($0.delegations?.undelegate(bundles) == true)
+        }
+        var reopened = try RepositoryEditor(opening: RepositoryDirectory(folder.path))
+        try reopened.commit(now: now, lifetimes: lifetimes, signers: keys)
+        var updated = try updater(store, folder.path)
+        #expect(try updated.targets(below: "").isEmpty)
+        #expect(updated.trusted.snapshot?[bundles]?.version == 1)
+        #expect(throws: RepositoryError.unknownRole(bundles)) {
+            try reopened.publish(bundles, expires: later, signers: keys) { _ in }
+        }
+    }
+
+    // MARK: others at the same time
+
+    @Test func ofTwoPublishersOfOneVersionOneIsToldToDoItAgain() throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        var first = try sample(in: folder.path)
+        var second = try RepositoryEditor(opening: RepositoryDirectory(folder.path))
+        try add("bundles/digits/2.json", [2], to: &first)
+        #expect(throws: RepositoryError.changedMeanwhile(file: "2.bundles.json")) {
+            try add("bundles/digits/3.json", [3], to: &second)
+        }
+        second = try RepositoryEditor(opening: RepositoryDirectory(folder.path))
+        try add("bundles/digits/3.json", [3], to: &second)
+        #expect(second.roles[try #require(bundles)]?.targets.count == 3)
+    }
+
+    @Test func ofTwoKeepersOneIsToldToDoItAgain() throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        var first = try sample(in: folder.path)
+        var second = try RepositoryEditor(opening: RepositoryDirectory(folder.path))
+        try first.commit(now: now, lifetimes: lifetimes, signers: keys)
+        #expect(throws: RepositoryError.changedMeanwhile(file: "timestamp.json")) {
+            try second.commit(now: now, lifetimes: lifetimes, signers: keys)
+        }
+        #expect(second.timestamp?.body.version == 1)
+    }
+
+    @Test func aKeeperCutOffBeforeTheTimestampLeavesNoHarm() throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        _ = try sample(in: folder.path)
+        try FileSystem.write(Array("{}".utf8), to: "\(folder.path)/metadata/2.snapshot.json")
+        var editor = try RepositoryEditor(opening: RepositoryDirectory(folder.path))
+        try add("bundles/digits/2.json", [2], to: &editor)
+        try editor.commit(now: now, lifetimes: lifetimes, signers: keys)
+        #expect(editor.snapshot?.body.version == 3)
+        var updater = try updater(client(of: folder.path), folder.path)
+        #expect(try updater.targets(below: "").count == 2)
+    }
+
+    /// Somebody without the key drops a file under the next version's name.
+    @Test func aForgedRoleIsNamedAndPassedOver() throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        _ = try sample(in: folder.path)
+        let forged = try #require(
+            SampleRepository.document(SampleRepository.targetsBody([:]), by: [keys[6]]) as [UInt8]?
+        )
+        try FileSystem.write(forged, to: "\(folder.path)/metadata/2.bundles.json")
+        var editor = try RepositoryEditor(opening: RepositoryDirectory(folder.path))
+        #expect(editor.rejected.map(\.file) == ["2.bundles.json"])
+        #expect(editor.roles[try #require(bundles)]?.targets.count == 1)
+        try add("bundles/digits/2.json", [2], to: &editor)
+        #expect(try names(folder.path).contains("3.bundles.json"))
+    }
+
+    // MARK: paths
+
+    @Test(arguments: ["other/file", "bundles/file", "../x"])
+    func refusesTargetsThatTheRoleMayNotList(path: String) throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        var editor = try sample(in: folder.path)
+        let bundles = try #require(bundles)
+        #expect(throws: RepositoryError.self) {
+            try editor.publish(bundles, expires: later, signers: keys) {
+                $0.targets[path] = TargetFile(length: 0, hashes: FileHashes(of: []))
+            }
+        }
+    }
+
+    @Test func fieldsThatItDoesNotKnowSurviveAnEdit() throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        var editor = try sample(in: folder.path)
+        let bundles = try #require(bundles)
+        var metadata = try #require(editor.roles[bundles]).json
+        metadata.set("kept", "x-other")
+        metadata.set(["deep": [1, 2]], "targets", "bundles/digits/1.json", "x-file")
+        let read = try TargetsMetadata(try JSONFields(metadata, path: ""))
+        try editor.publish(bundles, expires: later, signers: keys) { $0 = read }
+        let opened = try RepositoryEditor(opening: RepositoryDirectory(folder.path))
+        let again = try #require(opened.roles[bundles]).json
+        #expect(again["x-other"] == "kept")
+        #expect(again["targets"]?["bundles/digits/1.json"]?["x-file"] == ["deep": [1, 2]])
+        #expect(again["version"] == 2)
+    }
+}
