@@ -33,6 +33,7 @@ let package = Package(
     products: [
         .executable(name: "edgepack", targets: ["edgepack"]),
         .executable(name: "edgeruntime", targets: ["edgeruntime"]),
+        .executable(name: "tufclient", targets: ["tufclient"]),
     ],
     targets: [
         // C libraries
@@ -98,6 +99,10 @@ let package = Package(
             ]
         ),
         executable("edgeruntime", ["CommandLine", "Diagnostics", "EdgeRuntime", "FileSystem", "HTTPServer", "JSON"]),
+        executable(
+            "tufclient",
+            ["CommandLine", "Diagnostics", "FileSystem", "HTTPClient", "UpdateFramework", "WallClock"]
+        ),
 
         // Tests
         tests("ArchitectureTests", ["Diagnostics", "FileSystem"]),

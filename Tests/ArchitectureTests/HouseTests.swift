@@ -4,6 +4,7 @@ import Testing
 private let table = """
     edgepack:       BundleFormat BundleManifest CommandLine Crypto Diagnostics Digest FileSystem JSON Packager Processes
     edgeruntime:    CommandLine Diagnostics EdgeRuntime FileSystem HTTPServer JSON
+    tufclient:      CommandLine Diagnostics FileSystem HTTPClient UpdateFramework WallClock
     Packager:       BundleFormat BundleManifest Crypto Diagnostics Digest FileSystem JSON Processes YAML
     EdgeRuntime:    BundleManifest CScriptWorker Diagnostics Digest FileSystem HTTPServer JSON ONNXRuntime Processes
     BundleFormat:   BundleManifest Crypto Diagnostics Digest FileSystem JSON Zstd
