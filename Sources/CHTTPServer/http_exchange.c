@@ -75,6 +75,12 @@ void exchange_reset(struct http_exchange *exchange) {
     buffer_reset(&exchange->answer);
 }
 
+void exchange_trim(struct http_exchange *exchange) {
+    if (atomic_load_explicit(&exchange->references, memory_order_acquire) == 1) buffer_reset(&exchange->body);
+}
+
+void http_exchange_discard_body(http_exchange *exchange) { buffer_reset(&exchange->body); }
+
 void http_exchange_retain(http_exchange *exchange) {
     atomic_fetch_add_explicit(&exchange->references, 1, memory_order_relaxed);
 }

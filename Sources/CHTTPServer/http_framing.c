@@ -35,25 +35,30 @@ static enum MHD_Result look_at_header(void *context, enum MHD_ValueKind kind, co
                                       const char *value, size_t value_length) {
     (void)kind;
     struct framing *framing = context;
-    if (!is_token(name, name_length)) framing->refusal = "a header's name is malformed\n";
+    if (!is_token(name, name_length)) framing->refusal = "a header's name is malformed";
     if (value == NULL) return MHD_YES;
+    // RFC 9110, 5.5: a bare CR most of all, which others take for the end of the line.
+    for (size_t i = 0; i < value_length; i++) {
+        unsigned char c = (unsigned char)value[i];
+        if ((c < ' ' && c != '\t') || c == 127) framing->refusal = "a header's value has a control character";
+    }
     switch (name_length) {
     case 4:
-        if (equals(name, name_length, "host") && ++framing->hosts > 1) framing->refusal = "more than one Host\n";
+        if (equals(name, name_length, "host") && ++framing->hosts > 1) framing->refusal = "more than one Host";
         break;
     case 6:
         if (equals(name, name_length, "expect")) framing->asks_first = true;
         break;
     case 14:
         if (!equals(name, name_length, "content-length")) break;
-        if (++framing->lengths > 1) framing->refusal = "more than one Content-Length\n";
+        if (++framing->lengths > 1) framing->refusal = "more than one Content-Length";
         framing->length = parse_length(value, value_length);
         break;
     case 17:
         if (!equals(name, name_length, "transfer-encoding")) break;
         framing->chunked = true;
         if (++framing->codings > 1 || !equals(value, value_length, "chunked")) {
-            framing->refusal = "the only Transfer-Encoding taken is chunked\n";
+            framing->refusal = "the only Transfer-Encoding taken is chunked";
         }
         break;
     default: break;
@@ -64,9 +69,10 @@ static enum MHD_Result look_at_header(void *context, enum MHD_ValueKind kind, co
 struct framing framing_of(struct MHD_Connection *connection, const char *version) {
     struct framing framing = {0};
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND, look_at_header, &framing);
+    if (framing.hosts == 0 && strcmp(version, MHD_HTTP_VERSION_1_1) == 0) framing.refusal = "no Host";
     if (!framing.chunked) return framing;
-    if (framing.lengths > 0) framing.refusal = "both Content-Length and Transfer-Encoding\n";
-    if (strcmp(version, MHD_HTTP_VERSION_1_0) == 0) framing.refusal = "Transfer-Encoding in HTTP/1.0\n";
+    if (framing.lengths > 0) framing.refusal = "both Content-Length and Transfer-Encoding";
+    if (strcmp(version, MHD_HTTP_VERSION_1_0) == 0) framing.refusal = "Transfer-Encoding in HTTP/1.0";
     framing.length = 0;
     return framing;
 }

@@ -58,6 +58,8 @@ struct http_exchange {
     size_t limit;
     struct buffer body;
 
+    size_t charged;  // of the server's budget; the library's thread only
+
     // Owned by who claimed the answer until it is sent, then by the library's thread.
     unsigned status;
     struct buffer headers;  // name NUL value NUL ...
@@ -87,6 +89,7 @@ struct http_server {
     struct MHD_Daemon *daemon;  // NULL once stopped
     atomic_bool draining;
     atomic_size_t active;
+    atomic_size_t body_bytes;  // charged to open requests
     atomic_size_t connections;
     atomic_llong last_activity_ms;
 
@@ -130,6 +133,8 @@ bool is_token(const char *text, size_t length);
 struct http_exchange *exchange_create(void);
 /// Makes an exchange that nobody else holds ready for the next request.
 void exchange_reset(struct http_exchange *exchange);
+/// Gives back what a long body took, if nobody else holds the exchange.
+void exchange_trim(struct http_exchange *exchange);
 /// The library is done with the request: nothing of the connection may be touched any more.
 void exchange_detach(struct http_exchange *exchange);
 /// Suspends the connection until the answer is sent. False: answered or aborted already, so there is nothing to wait for.

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -75,6 +76,19 @@ static enum MHD_Result queue_answer(struct http_server *server, struct MHD_Conne
     return result;
 }
 
+/// Takes bytes of a body out of the budget. False: there are not so many left.
+static bool charge(struct http_server *server, struct http_exchange *exchange, size_t bytes) {
+    size_t before = atomic_fetch_add_explicit(&server->body_bytes, bytes, memory_order_relaxed);
+    exchange->charged += bytes;
+    return bytes <= server->options.body_budget && before <= server->options.body_budget - bytes;
+}
+
+static void end_charge(struct http_server *server, struct http_exchange *exchange) {
+    if (exchange->charged == 0) return;
+    atomic_fetch_sub_explicit(&server->body_bytes, exchange->charged, memory_order_relaxed);
+    exchange->charged = 0;
+}
+
 /// The request was refused at its head.
 static enum MHD_Result refuse(struct http_server *server, struct MHD_Connection *connection, struct watched *watched,
                               struct http_exchange *exchange, struct framing framing) {
@@ -94,17 +108,17 @@ static enum MHD_Result take_head(struct http_server *server, struct MHD_Connecti
     atomic_fetch_add_explicit(&server->active, 1, memory_order_relaxed);
     struct framing framing = framing_of(connection, version);
     if (framing.refusal != NULL) {
-        static const char type[] = "text/plain";
-        http_exchange_begin_answer(exchange, MHD_HTTP_BAD_REQUEST);
-        http_exchange_add_header(exchange, "Content-Type", 12, type, sizeof type - 1);
-        http_exchange_append_body(exchange, framing.refusal, strlen(framing.refusal));
-        http_exchange_send(exchange);
+        server->callbacks.malformed(server->callbacks.context, exchange, framing.refusal);
         return refuse(server, connection, watched, exchange, framing);
     }
     int64_t limit = server->callbacks.decide(server->callbacks.context, exchange);
     if (limit < 0) return refuse(server, connection, watched, exchange, framing);
     if (framing.length > limit) {
         server->callbacks.too_large(server->callbacks.context, exchange, limit);
+        return refuse(server, connection, watched, exchange, framing);
+    }
+    if (!charge(server, exchange, (size_t)framing.length)) {
+        server->callbacks.overloaded(server->callbacks.context, exchange);
         return refuse(server, connection, watched, exchange, framing);
     }
     exchange->phase = PHASE_BODY;
@@ -117,11 +131,18 @@ static enum MHD_Result take_body(struct http_server *server, struct watched *wat
     size_t count = *length;
     *length = 0;
     if (exchange->phase == PHASE_DISCARD) return MHD_YES;
-    if (count <= exchange->limit - exchange->body.length) {
+    bool fits = count <= exchange->limit - exchange->body.length;
+    size_t needed = exchange->body.length + count;
+    // A length that was told is charged already; what comes in chunks is as it comes.
+    if (fits && (needed <= exchange->charged || charge(server, exchange, needed - exchange->charged))) {
         return buffer_append(&exchange->body, bytes, count, exchange->limit) ? MHD_YES : MHD_NO;
     }
     // The library takes no response in the middle of a body. As nothing of this one has been sent, we can write it.
-    server->callbacks.too_large(server->callbacks.context, exchange, (int64_t)exchange->limit);
+    if (fits) {
+        server->callbacks.overloaded(server->callbacks.context, exchange);
+    } else {
+        server->callbacks.too_large(server->callbacks.context, exchange, (int64_t)exchange->limit);
+    }
     if (atomic_load_explicit(&exchange->answer_state, memory_order_acquire) == ANSWER_SENT) {
         exchange_write_answer(exchange, watched->descriptor);
         watched->linger_wanted = true;
@@ -227,7 +248,9 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     if (exchange == NULL || watched == NULL) return;
     if (exchange->phase == PHASE_HANDLED) end_wait(server, watched);
     bool counted = exchange->counted;
+    end_charge(server, exchange);
     exchange_detach(exchange);
+    exchange_trim(exchange);
     int64_t now = now_ms();
     // A client that trickles into the next request line is given the idle time on top, as we don't see it begin.
     set_deadline(watched, now + server->options.idle_seconds * 1000LL + server->options.request_deadline_ms);
@@ -253,6 +276,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
             watched->spare = NULL;
             watcher_remove(server, watched);
             if (spare != NULL) {
+                end_charge(server, spare);
                 exchange_detach(spare);  // again, should the library have closed without completing
                 http_exchange_release(spare);
             }
@@ -295,7 +319,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *server) {
                             MHD_OPTION_LISTEN_SOCKET, options->listen_descriptor,       //
                             MHD_OPTION_CONNECTION_LIMIT, options->connection_limit,     //
                             MHD_OPTION_CONNECTION_TIMEOUT, options->idle_seconds,       //
-                            MHD_OPTION_STRICT_FOR_CLIENT, 1,                            //
+                            MHD_OPTION_STRICT_FOR_CLIENT, 0,                            // framing_of refuses
                             MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server,       //
                             MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,           //
                             MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,          //
@@ -342,6 +366,8 @@ static int start_threads(struct http_server *server) {
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error;
 }
+
+void http_server_return_large_blocks(void) { mallopt(M_MMAP_THRESHOLD, 1 << 20); }
 
 http_server *http_server_start(const struct http_server_options *options,
                                const struct http_server_callbacks *callbacks, int *error) {

@@ -124,7 +124,8 @@ static char *open_locked(
     bool *is_new, onnx_open_failure *reason) {
     // Wheels from 1.29 on start a telemetry thread, write under $HOME and open a connection when the environment is
     // made; DisableTelemetryEvents (slot 6) needs an environment, so it comes too late.
-    setenv("ORT_DISABLE_TELEMETRY", "1", 1);
+    const char *disabled = getenv("ORT_DISABLE_TELEMETRY");
+    if (disabled == NULL || strcmp(disabled, "1") != 0) setenv("ORT_DISABLE_TELEMETRY", "1", 1);
 
     if (is_cut_short(path)) {
         *reason = ONNX_OPEN_NOT_LOADABLE;

@@ -13,10 +13,12 @@ struct AnswerPolicy: Sendable {
         var values: [JSONValue]
     }
 
-    /// What differs, one line for each output; empty where the answer is as expected.
+    /// What differs, one line for each output; empty where the answer is as expected. Outputs that are not expected may be
+    /// there, unless none is.
     func differences(of answer: JSONValue, from expected: JSONValue) -> [String] {
         let found = outputs(of: answer)
         let wanted = outputs(of: expected)
+        if wanted.isEmpty, !found.isEmpty { return ["the answer has \(found.count) members, expected none"] }
         var differences: [String] = []
         for (name, output) in wanted.sorted(by: { $0.key < $1.key }) {
             guard let other = found[name] else {

@@ -1,5 +1,4 @@
 internal import BundleManifest
-internal import Glibc
 package import JSON
 
 /// Answers a bundle's own samples on this machine and compares with what was computed when it was built.
@@ -17,7 +16,7 @@ package struct ConformanceCheck: Sendable {
     package let startMicroseconds: Int
     /// Of single answers, sorted, in microseconds.
     package let latencies: [Int]
-    /// The most memory this process had (VmHWM), in bytes; workers of scripts not counted.
+    /// The most memory this process and a script's worker had (VmHWM), in bytes.
     package let peakMemoryBytes: Int
 
     package var passed: Bool { failures.count <= allowedMismatches }
@@ -28,6 +27,7 @@ package struct ConformanceCheck: Sendable {
     package static func run(
         _ bundle: ServedBundle,
         options: RuntimeOptions,
+        stop: StopRequest,
         log: @escaping @Sendable (String) -> Void,
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws -> ConformanceCheck {
@@ -36,7 +36,7 @@ package struct ConformanceCheck: Sendable {
         guard !samples.isEmpty else { throw RuntimeError.noSamples(path: folder) }
         let clock = ContinuousClock()
         let started = clock.now
-        let scorer = try Scorer.load(bundle, options: options) { log($0.forPeople) }
+        let scorer = try Scorer.load(bundle, options: options, stop: stop, log: log)
         defer { scorer.stop() }
         let start = started.duration(to: clock.now)
         let policy = AnswerPolicy(bundle.samplePolicy)
@@ -56,7 +56,7 @@ package struct ConformanceCheck: Sendable {
             allowedMismatches: bundle.samplePolicy.allowedMismatches,
             startMicroseconds: start.microseconds,
             latencies: latencies.sorted(),
-            peakMemoryBytes: peakMemory()
+            peakMemoryBytes: peakMemory("self") + (scorer.workerProcess.map { peakMemory("\($0)") } ?? 0)
         )
     }
 
@@ -130,8 +130,12 @@ extension Duration {
     }
 }
 
-private func peakMemory() -> Int {
-    var usage = rusage()
-    // Kilobytes on Linux.
-    return getrusage(RUSAGE_SELF.rawValue, &usage) == 0 ? usage.ru_maxrss * 1024 : 0
+/// VmHWM of a process in bytes, 0 where it can't be read. The figure of getrusage(2) would be that of whoever started us
+/// where it was larger: it survives execve(2).
+private func peakMemory(_ process: String) -> Int {
+    for line in lines(of: "/proc/\(process)/status") where line.hasPrefix("VmHWM:") {
+        let kilobytes = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) }
+        return (kilobytes ?? 0) * 1024
+    }
+    return 0
 }

@@ -38,6 +38,9 @@ struct ConformanceSample: Sendable {
         self.request = request.compactBytes()
         // The two protocols can't be mistaken for each other: only v2 has a list of inputs.
         target = request["inputs"]?.arrayValue == nil ? .score : .infer(headerLength: nil)
+        if case .infer = target, expected["outputs"]?.arrayValue?.isEmpty ?? true {
+            throw RuntimeError.badSample(path: path, problem: "its \"response\" has no outputs: anything would pass")
+        }
     }
 
     /// Has `scorer` answer the request; what is wrong with the answer, one line each.

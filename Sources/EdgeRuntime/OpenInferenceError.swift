@@ -23,6 +23,8 @@ package enum OpenInferenceError: ExplainedError, Equatable {
     case unrepresentable(output: String, problem: String)
     /// ONNX Runtime gave up on the request.
     case modelFailed(problem: String)
+    /// The run was given up before it had an answer.
+    case ended(RunEnd)
 
     package var message: String {
         switch self {
@@ -37,13 +39,16 @@ package enum OpenInferenceError: ExplainedError, Equatable {
         case .wrongOutput(let name, let problem): "output \"\(name)\" \(problem)"
         case .unrepresentable(let output, let problem): "output \"\(output)\" \(problem)"
         case .modelFailed(let problem): problem
+        case .ended(let end): end.message
         }
     }
 
-    /// The HTTP status to answer with: 400 where the request is at fault, 500 where the model's answer is.
+    /// The HTTP status to answer with: 400 where the request is at fault, 500 where the model's answer is, and what
+    /// a run that was given up is answered with.
     package var httpStatus: UInt16 {
         switch self {
         case .unrepresentable, .modelFailed: 500
+        case .ended(let end): end.httpStatus
         default: 400
         }
     }

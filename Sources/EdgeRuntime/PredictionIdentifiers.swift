@@ -4,19 +4,20 @@ internal import Synchronization
 
 /// Names every prediction: `BUNDLE-BOOT-COUNTER`, unique over all boxes and boots, so that a label can be joined later.
 ///
-/// BUNDLE is the first 12 digits of the bundle digest, BOOT the first 8 of the kernel's boot id. The counter starts at
-/// the microseconds since boot, so that a runtime started again in the same boot does not repeat one.
+/// BUNDLE is the first 12 digits of the bundle digest, BOOT the first 8 of the kernel's boot id, COUNTER 64 bits that
+/// start at random and go up by one: two processes of one boot would have to start within each other's predictions to
+/// give one twice, which is one in 10^9 where each gives ten thousand million.
 final class PredictionIdentifiers: Sendable {
     private let prefix: String
     private let counter: Atomic<UInt64>
 
-    init(digest: SHA256Digest?, bootIdentifier: String = bootIdentifier(), microsecondsSinceBoot: UInt64 = uptime()) {
+    init(digest: SHA256Digest?, bootIdentifier: String = bootIdentifier(), start: UInt64 = .random(in: .min ... .max)) {
         prefix = (digest.map { String($0.hex.prefix(12)) } ?? "development") + "-" + bootIdentifier.prefix(8) + "-"
-        counter = Atomic(microsecondsSinceBoot)
+        counter = Atomic(start)
     }
 
     func next() -> String {
-        prefix + String(counter.add(1, ordering: .relaxed).newValue, radix: 16)
+        prefix + String(counter.wrappingAdd(1, ordering: .relaxed).newValue, radix: 16)
     }
 }
 
@@ -28,16 +29,17 @@ private func bootIdentifier() -> String {
 /// The first line of a file of the kernel's, of at most 255 bytes; nil where it isn't there.
 ///
 /// Such files say they are empty, so they can't be read as files of the disk are.
-func firstLine(of path: String) -> String? {
-    guard let file = fopen(path, "re") else { return nil }
+func firstLine(of path: String) -> String? { lines(of: path, limit: 1).first }
+
+/// The first lines of a file of the kernel's, cut after 255 bytes.
+func lines(of path: String, limit: Int = 200) -> [String] {
+    guard let file = fopen(path, "re") else { return [] }
     defer { fclose(file) }
     return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
-        fgets(buffer.baseAddress, 256, file).map { String(cString: $0) }
+        var lines: [String] = []
+        while lines.count < limit, let line = fgets(buffer.baseAddress, 256, file) {
+            lines.append(String(cString: line))
+        }
+        return lines
     }
-}
-
-private func uptime() -> UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_BOOTTIME, &time)
-    return UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_nsec) / 1000
 }

@@ -4,9 +4,15 @@ internal import HTTPServer
 enum Route: UInt64, CaseIterable, Sendable {
     case root, score, metrics
     case live, ready, serverMetadata, modelMetadata, modelReady, infer
+    /// What Triton has beside a model's metadata and we have not.
+    case notServed
     /// A v2 path that names another model or version.
     case unknownModel
+    case unknownV2
     case unknown
+
+    /// Whether it is for predictions.
+    var isScoring: Bool { self == .infer || self == .score }
 
     /// Which protocol's form an error takes: v2 answers `{"error": …}`, the Azure ML routes `{"message": …}`.
     var errorMember: String {
@@ -25,7 +31,7 @@ enum Route: UInt64, CaseIterable, Sendable {
         case .live, .ready, .modelReady: "health"
         case .serverMetadata, .modelMetadata: "metadata"
         case .infer: "infer"
-        case .unknownModel, .unknown: "unknown"
+        case .notServed, .unknownModel, .unknownV2, .unknown: "unknown"
         }
     }
 
@@ -59,10 +65,14 @@ struct RouteTable: Sendable {
             routes[base] = .modelMetadata
             routes[base + "/ready"] = .modelReady
             routes[base + "/infer"] = .infer
+            routes[base + "/config"] = .notServed
+            routes[base + "/stats"] = .notServed
         }
     }
 
     func route(of path: String) -> Route {
-        routes[path] ?? (path.hasPrefix("/v2/models/") ? .unknownModel : .unknown)
+        if let route = routes[path] { return route }
+        if path.hasPrefix("/v2/models/") { return .unknownModel }
+        return path.hasPrefix("/v2/") ? .unknownV2 : .unknown
     }
 }

@@ -25,8 +25,23 @@ final class RuntimeMetrics: Sendable {
         buckets.increment(min(leading - 6, Self.bounds.count))
     }
 
-    /// The page; `gauges` are the values of the moment, with their help.
-    func page(info: [(String, String)], gauges: [(name: String, help: String, value: Double)]) -> String {
+    /// A value of the moment, with its help.
+    struct Value {
+        let name: String
+        let help: String
+        let value: Double
+        let isCounter: Bool
+
+        init(_ name: String, _ help: String, _ value: Double, isCounter: Bool = false) {
+            self.name = name
+            self.help = help
+            self.value = value
+            self.isCounter = isCounter
+        }
+    }
+
+    /// The page, with values that others keep.
+    func page(info: [(String, String)], values: [Value]) -> String {
         var text = "# HELP edge_bundle_info What is served; always 1.\n# TYPE edge_bundle_info gauge\nedge_bundle_info{"
         text += info.map { "\($0.0)=\"\(escaped($0.1))\"" }.joined(separator: ",") + "} 1\n"
         text += "# HELP edge_http_responses_total Responses by route and class of status.\n"
@@ -50,9 +65,10 @@ final class RuntimeMetrics: Sendable {
         text += "edge_prediction_duration_seconds_bucket{le=\"+Inf\"} \(sum)\n"
         text += "edge_prediction_duration_seconds_sum \(Double(totalMicroseconds.load(ordering: .relaxed)) / 1e6)\n"
         text += "edge_prediction_duration_seconds_count \(sum)\n"
-        for gauge in gauges + Self.process() {
-            let value = gauge.value == gauge.value.rounded() ? "\(Int64(gauge.value))" : "\(gauge.value)"
-            text += "# HELP \(gauge.name) \(gauge.help)\n# TYPE \(gauge.name) gauge\n\(gauge.name) \(value)\n"
+        for value in values + Self.process() {
+            let number = value.value == value.value.rounded() ? "\(Int64(value.value))" : "\(value.value)"
+            let kind = value.isCounter ? "counter" : "gauge"
+            text += "# HELP \(value.name) \(value.help)\n# TYPE \(value.name) \(kind)\n\(value.name) \(number)\n"
         }
         return text
     }
@@ -63,11 +79,11 @@ final class RuntimeMetrics: Sendable {
     }
 
     /// Names as Prometheus' own client libraries give them.
-    private static func process() -> [(name: String, help: String, value: Double)] {
+    private static func process() -> [Value] {
         let pages = (firstLine(of: "/proc/self/statm") ?? "").split(separator: " ").compactMap { Double($0) }
         guard pages.count > 1 else { return [] }
         let resident = pages[1] * Double(sysconf(Int32(_SC_PAGESIZE)))
-        return [("process_resident_memory_bytes", "Resident memory of the front process in bytes.", resident)]
+        return [Value("process_resident_memory_bytes", "Resident memory of the front process in bytes.", resident)]
     }
 }
 

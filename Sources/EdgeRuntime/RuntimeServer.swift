@@ -1,3 +1,4 @@
+internal import BundleManifest
 internal import Glibc
 package import HTTPServer
 internal import Processes
@@ -16,6 +17,10 @@ package struct RuntimeServer: Sendable {
     /// Takes a line for people: what is served where, what a script prints.
     package var log: @Sendable (String) -> Void
 
+    /// What stopping may take beyond `drain`: a worker's grace, twice, and a little.
+    private static let reserve = Duration.seconds(6)
+    private static let bodyBudget = 256 << 20
+
     package init(
         _ options: RuntimeOptions,
         address: ListenAddress,
@@ -28,39 +33,98 @@ package struct RuntimeServer: Sendable {
         self.log = log
     }
 
-    /// Listens, loads the model, warms it up, and serves until SIGTERM or SIGINT; then drains.
+    /// Listens, loads the model, warms it up, and serves until SIGTERM, SIGINT or SIGHUP; then drains.
     ///
-    /// The address is taken first: a port in use is told at once, and liveness is answered while a script starts. Throws
+    /// The address is taken first: a port in use is told at once, and liveness is answered while a script starts. A signal
+    /// ends loading, too; a second one ends the process at once. To be called before any other thread starts. Throws
     /// errors of the parts; nothing listens any more then.
     package func run(_ bundle: ServedBundle) throws {
-        // Blocked before any thread starts, so that every thread leaves them to `sigwait` below.
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGTERM)
-        sigaddset(&signals, SIGINT)
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
-
-        let handler = ScoringHandler(bundle, log: log)
-        var configuration = HTTPServerConfiguration()
-        configuration.threads = threads
-        configuration.log = { [log] in log("http: \($0)") }
-        let server = try HTTPServer(address, configuration: configuration, handler: handler)
+        let stop = StopRequest()
+        let ended = ScriptSemaphore()
+        TerminationSignals.watch { _ in
+            startThread("stop-limit") { endAtOnce(after: drain + Self.reserve) }
+            stop.request()
+        }
+        HTTPServer.returnLargeBlocks()
+        let handler = ScoringHandler(bundle)
+        let server = try HTTPServer(address, configuration: configuration(bundle), handler: handler)
         defer { server.stop() }
-        let scorer = try Scorer.load(bundle, options: options) { [log] in log($0.forPeople) }
-        defer { scorer.stop() }
-        if options.warmsUp { try WarmUp.run(bundle, scorer) }
-        handler.begin(scorer)
+        if bundle.endpoint.workers > 1, case .script = bundle.entry {
+            log("the bundle asks for \(bundle.endpoint.workers) workers: one worker serves for now")
+        }
+        let scorer: Scorer
+        do {
+            // A model that is being loaded in this process can't be interrupted, and leaves nothing behind.
+            stop.onRequest {
+                log("stopped while loading")
+                server.stop()
+                _exit(0)
+            }
+            scorer = try Scorer.load(bundle, options: options, stop: stop, log: log)
+        } catch  where stop.isRequested {
+            return log("stopped while loading")
+        }
+        let clock = ContinuousClock()
+        var end = clock.now
+        defer { scorer.stop(drain: max(.zero, end - clock.now)) }
+        do {
+            if options.warmsUp { try WarmUp.run(bundle, scorer) }
+        } catch  where stop.isRequested {
+            return log("stopped while loading")
+        }
+        let backend = try backend(scorer, bundle)
+        handler.begin(backend)
         log(greeting(bundle, server.address))
         // Loading ran through most of ONNX Runtime and of this program; answering needs a small part of both.
         ProcessMemory.releaseCode()
+        stop.onRequest { ended.signal() }
+        ended.wait()
 
-        var signal: Int32 = 0
-        sigwait(&signals, &signal)
+        end = clock.now + drain
         log("stopping: requests under way have \(drain.components.seconds) s to end")
         handler.beginDraining()
         server.beginDraining()
-        close(try server.quiesce())
+        server.stopAccepting()
         if !server.waitUntilIdle(deadline: drain) { log("some requests had not ended and were cut off") }
+        if case .native(let inference) = backend { inference.stop() }
+    }
+
+    private func configuration(_ bundle: ServedBundle) -> HTTPServerConfiguration {
+        var configuration = HTTPServerConfiguration()
+        configuration.threads = threads
+        configuration.bodyBudgetBytes = max(Self.bodyBudget, 4 * bundle.endpoint.maximumBodyBytes)
+        let limit = LineRate(perSecond: 5)
+        configuration.log = { [log] line in
+            switch limit.count() {
+            case .pass(let dropped):
+                if dropped > 0 { log("http: \(dropped) more lines were left out") }
+                log("http: \(line)")
+            case .drop: break
+            }
+        }
+        return configuration
+    }
+
+    private func backend(_ scorer: Scorer, _ bundle: ServedBundle) throws -> ScoringHandler.Backend {
+        switch scorer {
+        case .script(let model): return .script(model)
+        case .native(let model):
+            let limits = NativeInference.Limits(
+                serverThreads: threads,
+                concurrency: threads,
+                queue: bundle.endpoint.queue,
+                deadline: .milliseconds(bundle.endpoint.deadlineMilliseconds)
+            )
+            return .native(try NativeInference(model, limits: limits))
+        }
+    }
+
+    /// For a model whose one node takes for ever, or a process that can't be killed: what says when it is over must not
+    /// depend on it.
+    private func endAtOnce(after time: Duration) {
+        sleep(UInt32(clamping: time.components.seconds))
+        log("stopping took longer than \(time.components.seconds) s: ended at once")
+        _exit(1)
     }
 
     private func greeting(_ bundle: ServedBundle, _ address: ListenAddress) -> String {

@@ -25,11 +25,13 @@ enum Scorer: Sendable {
     case native(NativeModel)
     case script(ScriptModel)
 
-    /// Loads what the bundle names, ready to answer. Throws errors of its parts, each naming path and cause.
+    /// Loads what the bundle names, ready to answer; from then on `stop` ends a script. Throws errors of its parts, each
+    /// naming path and cause.
     static func load(
         _ bundle: ServedBundle,
         options: RuntimeOptions,
-        log: @escaping @Sendable (ScriptLogLine) -> Void
+        stop: StopRequest,
+        log: @escaping @Sendable (String) -> Void
     ) throws -> Scorer {
         switch bundle.entry {
         case .onnx(let model, let library):
@@ -40,30 +42,32 @@ enum Scorer: Sendable {
                     model: model,
                     library: try options.onnxRuntime ?? library ?? options.developmentLibrary
                         ?? findLibrary(python: options.python),
-                    threads: options.threads
+                    threads: options.threads,
+                    log: log
                 )
             )
         case .script:
-            let model = try ScriptModel(bundle, options: options, log: log)
+            let model = try ScriptModel(bundle, options: options) { log($0.forPeople) }
+            stop.onRequest { model.stop(drain: .zero) }
             do {
                 try model.start()
             } catch {
-                model.stop()
+                model.stop(drain: .zero)
                 throw error
             }
             return .script(model)
         }
     }
 
-    var isReady: Bool {
-        switch self {
-        case .native: true
-        case .script(let model): model.isReady
-        }
+    /// Ends a script, whose requests have that long to end.
+    func stop(drain: Duration = .zero) {
+        if case .script(let model) = self { model.stop(drain: drain) }
     }
 
-    func stop() {
-        if case .script(let model) = self { model.stop() }
+    /// The process that a script runs in.
+    var workerProcess: Int32? {
+        guard case .script(let model) = self else { return nil }
+        return model.snapshot.processIdentifier
     }
 
     /// Answers a request and waits for it; for checks and single requests, not for a server's threads.
@@ -71,11 +75,14 @@ enum Scorer: Sendable {
         switch (self, request.target) {
         case (.native(let model), .infer(let headerLength)):
             return request.body.withUnsafeBytes { body in
-                model.infer(body: body, headerLength: headerLength) { status, encoding, bytes in
+                model.infer(body: body, headerLength: headerLength, identifier: request.identifier) {
+                    status,
+                    encoding,
+                    bytes in
                     ScoringReply(status: status, contentType: encoding.contentType, body: Array(bytes))
                 }
             }
-        case (.native(let model), .score): return model.score(request.body)
+        case (.native(let model), .score): return model.score(request.body, identifier: request.identifier)
         case (.script, .infer): return .error(400, Self.scriptHasNoInfer, member: "error")
         case (.script(let model), .score):
             let answered = ReplyBox()

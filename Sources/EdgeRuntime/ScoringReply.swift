@@ -4,7 +4,8 @@ internal import JSON
 /// The answer to one scoring request, whatever carries it: HTTP, `score`, a conformance check.
 struct ScoringReply: Sendable {
     var status: UInt16
-    var contentType = "application/json"
+    /// Nil without a body.
+    var contentType: String? = "application/json"
     var headers: [HTTPHeader] = []
     var body: [UInt8]
 

@@ -45,7 +45,8 @@ package final class ScriptModel: Sendable {
     /// Waits until `init()` has returned. Throws ScriptError with what it raised.
     func start() throws { _ = try worker.start() }
 
-    func stop() { worker.stop() }
+    /// Ends the worker, whose requests have that long to end.
+    func stop(drain: Duration) { worker.stop(drain: drain) }
 
     var isReady: Bool { worker.isReady }
 

@@ -58,6 +58,13 @@ package struct ServedBundle: Sendable {
             throw RuntimeError.manifest(path: path, error)
         }
         try Machine.current.check(manifest.platform, path: path)
+        if let device = manifest.neededDevices.first {
+            throw RuntimeError.otherPlatform(
+                path: path,
+                needs: "a box with \(manifest.neededDevices.joined(separator: ", "))",
+                problem: "devices such as \(device) are not handed to models by this runtime"
+            )
+        }
         let entry: Entry
         switch manifest.entry {
         case .onnx(let model, let library): entry = .onnx(model: "\(root)/\(model)", library: "\(root)/\(library)")

@@ -8,9 +8,10 @@ package enum SingleScore {
         _ bundle: ServedBundle,
         body: [UInt8],
         options: RuntimeOptions,
+        stop: StopRequest,
         log: @escaping @Sendable (String) -> Void
     ) throws -> [UInt8] {
-        let scorer = try Scorer.load(bundle, options: options) { log($0.forPeople) }
+        let scorer = try Scorer.load(bundle, options: options, stop: stop, log: log)
         defer { scorer.stop() }
         var target = ScoringRequest.Target.score
         if case .native = scorer {

@@ -51,6 +51,9 @@ package final class HTTPExchange: @unchecked Sendable {
         return try read(UnsafeRawBufferPointer(start: start, count: length))
     }
 
+    /// Gives the body's memory back before the answer; the body is empty from then on. Not while another thread reads it.
+    package func discardBody() { http_exchange_discard_body(pointer) }
+
     // MARK: - The answer
 
     /// True once an answer has been given.

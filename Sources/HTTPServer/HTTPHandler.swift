@@ -17,6 +17,12 @@ package protocol HTTPHandler: AnyObject, Sendable {
     /// The answer to a body that is longer than its limit, by `Content-Length` or by what has arrived.
     func bodyTooLarge(_ head: borrowing HTTPRequestHead, limitBytes: Int) -> HTTPResponse
 
+    /// The answer to a body for which there is no room now, as others are being read and answered.
+    func overloaded(_ head: borrowing HTTPRequestHead) -> HTTPResponse
+
+    /// The answer to a head that is not HTTP as it should be; `reason` says why.
+    func malformed(_ head: borrowing HTTPRequestHead, reason: String) -> HTTPResponse
+
     /// Answers the request, now or later. An exchange that is let go without an answer is answered with 500.
     func handle(_ exchange: HTTPExchange)
 }
@@ -24,5 +30,13 @@ package protocol HTTPHandler: AnyObject, Sendable {
 extension HTTPHandler {
     package func bodyTooLarge(_ head: borrowing HTTPRequestHead, limitBytes: Int) -> HTTPResponse {
         .text(.contentTooLarge, "the body is longer than \(limitBytes) bytes\n")
+    }
+
+    package func overloaded(_ head: borrowing HTTPRequestHead) -> HTTPResponse {
+        .text(.serviceUnavailable, "too many bytes are being received\n", headers: [HTTPHeader("Retry-After", "1")])
+    }
+
+    package func malformed(_ head: borrowing HTTPRequestHead, reason: String) -> HTTPResponse {
+        .text(.badRequest, reason + "\n")
     }
 }

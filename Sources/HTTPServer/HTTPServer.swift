@@ -16,6 +16,9 @@ package final class HTTPServer: Sendable {
     private let callees: Callees
     private let socket: Mutex<ListeningSocket?>
 
+    /// Has large bodies go back to the system when they are freed. For the whole process, so it is the program's decision.
+    package static func returnLargeBlocks() { http_server_return_large_blocks() }
+
     /// Binds the address and starts to serve.
     ///
     /// - Throws: `addressInUse`, `notPermitted`, `badAddress` and others of `HTTPServerError`. An inherited descriptor stays
@@ -73,6 +76,13 @@ package final class HTTPServer: Sendable {
         return socket.descriptor
     }
 
+    /// Ends accepting and closes the listening socket, with its socket file; who connects from now on is refused. Open
+    /// connections are served on. After `quiesce` or `stop` it does nothing.
+    package func stopAccepting() {
+        guard http_server_quiesce(server) else { return }
+        socket.withLock { $0.take() }?.close()
+    }
+
     /// Waits, after `beginDraining`, until every client has gone. Clients that keep their connection without using it are
     /// not waited for: it is enough that no request is open and that for `quietTime` none has come.
     ///
@@ -106,6 +116,13 @@ private final class Callees: Sendable {
             context: Unmanaged.passUnretained(self).toOpaque(),
             decide: { context, exchange in Callees.at(context)?.decide(exchange) ?? -1 },
             too_large: { context, exchange, limit in Callees.at(context)?.refuse(exchange, limit: limit) },
+            overloaded: { context, exchange in
+                Callees.at(context)?.refuse(exchange) { $0.handler.overloaded($1) }
+            },
+            malformed: { context, exchange, reason in
+                let reason = reason.map { String(cString: $0) } ?? ""
+                Callees.at(context)?.refuse(exchange) { $0.handler.malformed($1, reason: reason) }
+            },
             handle: { context, exchange in
                 guard let exchange else { return }
                 Callees.at(context)?.handler.handle(HTTPExchange(adopting: exchange))
@@ -138,6 +155,14 @@ private final class Callees: Sendable {
     private func refuse(_ exchange: OpaquePointer?, limit: Int64) {
         guard let exchange else { return }
         answer(exchange, with: handler.bodyTooLarge(HTTPRequestHead(exchange), limitBytes: Int(limit)))
+    }
+
+    private func refuse(
+        _ exchange: OpaquePointer?,
+        _ response: (Callees, borrowing HTTPRequestHead) -> HTTPResponse
+    ) {
+        guard let exchange else { return }
+        answer(exchange, with: response(self, HTTPRequestHead(exchange)))
     }
 
     private func answer(_ exchange: OpaquePointer, with response: HTTPResponse) {

@@ -6,6 +6,8 @@ package struct HTTPServerConfiguration: Sendable {
     package var threads = 1
     /// Connections open at once; more wait in the socket's backlog.
     package var connectionLimit = 1000
+    /// Bytes that the bodies of all open requests may have together; a request over it is answered by `overloaded`.
+    package var bodyBudgetBytes = 256 << 20
     /// A connection on which nothing moves for so long is closed. Whole seconds, at least one.
     package var idleTimeout = Duration.seconds(60)
     /// From connecting, or from the request line on a kept connection, to the last byte of the body: a client that takes
@@ -25,6 +27,7 @@ package struct HTTPServerConfiguration: Sendable {
             listen_descriptor: descriptor,
             threads: UInt32(clamping: max(1, threads)),
             connection_limit: UInt32(clamping: max(1, connectionLimit)),
+            body_budget: max(0, bodyBudgetBytes),
             idle_seconds: UInt32(clamping: max(1, idleTimeout.components.seconds)),
             request_deadline_ms: max(1, requestDeadline.wholeMilliseconds),
             response_deadline_ms: max(1, responseDeadline.wholeMilliseconds),

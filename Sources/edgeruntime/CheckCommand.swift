@@ -29,11 +29,14 @@ enum CheckCommand {
 
     @Sendable private static func run(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
         let bundle = try ServedBundle.load(arguments[SharedParameters.bundle])
-        let check = try ConformanceCheck.run(
-            bundle,
-            options: SharedParameters.options(arguments),
-            log: SharedParameters.log(terminal)
-        )
+        let check = try TerminationSignals.ending { stop in
+            try ConformanceCheck.run(
+                bundle,
+                options: SharedParameters.options(arguments),
+                stop: stop,
+                log: SharedParameters.log(terminal)
+            )
+        }
         if let path = arguments[record] { try FileSystem.write(Array(check.record.utf8), to: path) }
         if arguments[json] {
             try terminal.write(String(decoding: check.json.prettyBytes(), as: UTF8.self))

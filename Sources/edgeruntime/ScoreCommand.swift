@@ -28,12 +28,15 @@ enum ScoreCommand {
         let bundle = try ServedBundle.load(arguments[SharedParameters.bundle])
         let path = arguments[request]
         let body = try path == "-" ? FileSystem.readStandardInput(limit: limit) : FileSystem.read(path, limit: limit)
-        let answer = try SingleScore.answer(
-            bundle,
-            body: body,
-            options: SharedParameters.options(arguments),
-            log: SharedParameters.log(terminal)
-        )
+        let answer = try TerminationSignals.ending { stop in
+            try SingleScore.answer(
+                bundle,
+                body: body,
+                options: SharedParameters.options(arguments),
+                stop: stop,
+                log: SharedParameters.log(terminal)
+            )
+        }
         try terminal.writeLine(String(decoding: answer, as: UTF8.self))
         return .done
     }

@@ -65,6 +65,12 @@ enum ServeCommand {
     }
 
     private static func address(_ arguments: ParsedArguments) throws -> ListenAddress {
+        let inherited = try inheritedSocket(arguments)
+        if let inherited, !arguments.isGiven(port), arguments[listen] == nil, arguments[socket] == nil {
+            return .inherited(descriptor: inherited)
+        }
+        // Whoever connects to it would wait for an answer that never comes.
+        if let inherited { close(inherited) }
         if let path = arguments[socket] { return .unix(path: path) }
         if let text = arguments[listen] {
             guard let address = ListenAddress(text) else {
@@ -72,14 +78,16 @@ enum ServeCommand {
             }
             return address
         }
-        if !arguments.isGiven(port), let inherited = inheritedSocket() { return .inherited(descriptor: inherited) }
         return .tcp(host: "127.0.0.1", port: UInt16(arguments[port]))
     }
 
-    /// The first socket that systemd handed over (sd_listen_fds(3)), if it was meant for this process.
-    private static func inheritedSocket() -> Int32? {
+    /// The socket that systemd handed over (sd_listen_fds(3)), if it was meant for this process.
+    private static func inheritedSocket(_ arguments: ParsedArguments) throws -> Int32? {
         let variable = { (name: String) in getenv(name).flatMap { Int32(String(cString: $0)) } }
         guard variable("LISTEN_PID") == getpid(), let count = variable("LISTEN_FDS"), count >= 1 else { return nil }
+        guard count == 1 else {
+            throw arguments.usageError("\(count) sockets were handed over (LISTEN_FDS), but one is listened on")
+        }
         return 3
     }
 }

@@ -1,5 +1,9 @@
 import CommandLine
 import EdgeRuntime
+import Glibc
+
+// Before anything can start a thread that reads the environment; ONNX Runtime's wheels would send telemetry else.
+setenv("ORT_DISABLE_TELEMETRY", "1", 1)
 
 Program(
     Command(

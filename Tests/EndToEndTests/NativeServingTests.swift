@@ -70,8 +70,8 @@ import Testing
         #expect(try process.threads() == threads)
         #expect(try process.descriptors() == descriptors)
 
-        // The main thread, the one that watches for hang-ups and deadlines, and those that were asked for.
-        let expected = ["edgeruntime", "http-watcher"] + Array(repeating: "MHD-worker", count: Self.threads)
+        // The main thread, those that watch for hang-ups, deadlines and signals, and those that were asked for.
+        let expected = ["edgeruntime", "http-watcher", "inference-watch", "signals"] + Array(repeating: "MHD-worker", count: Self.threads)
         #expect(threads.values.sorted() == expected.sorted())
         // Its listening socket, and the connection of this test.
         #expect(descriptors.filter { $0.target.hasPrefix("socket:") }.count == 2, "\(descriptors)")
@@ -113,7 +113,7 @@ import Testing
         #expect(calls.filter { $0.hasPrefix("socket(") }.count == 1, "the listening socket, and no other")
         #expect(calls.filter { $0.hasPrefix("connect(") || $0.hasPrefix("sendto(") }.isEmpty)
         let started = calls.filter { $0.hasPrefix("clone") || $0.hasPrefix("fork") || $0.hasPrefix("vfork") }
-        #expect(started.count == Self.threads + 1, "\(started)")
+        #expect(started.count == Self.threads + 3, "\(started)")
         #expect(started.allSatisfy { $0.contains("CLONE_THREAD") }, "\(started)")
         #expect(calls.filter { $0.hasPrefix("execve(") }.count == 1)
     }

@@ -23,6 +23,10 @@ struct http_server_callbacks {
     int64_t (*decide)(void *context, http_exchange *exchange);
     /// The body is longer than the limit. Must answer before it returns. The exchange is lent.
     void (*too_large)(void *context, http_exchange *exchange, int64_t limit);
+    /// All bodies together would have more bytes than the budget. Must answer before it returns. The exchange is lent.
+    void (*overloaded)(void *context, http_exchange *exchange);
+    /// The head can't be taken; `reason` says why, without line end. Must answer, with 400, before it returns. Both lent.
+    void (*malformed)(void *context, http_exchange *exchange, const char *reason);
     /// The whole request is there. The callee owns one reference (http_exchange_release) and answers now or later.
     void (*handle)(void *context, http_exchange *exchange);
     /// A message of the library, without line end; the text is lent. NULL: messages are dropped.
@@ -36,6 +40,8 @@ struct http_server_options {
     unsigned threads;
     /// Connections open at once; more wait in the socket's backlog.
     unsigned connection_limit;
+    /// Bytes that the bodies of all open requests may have together.
+    size_t body_budget;
     /// A connection on which nothing moves for so long is closed. At least 1.
     unsigned idle_seconds;
     /// From connecting, or from the request line on a kept connection, to the last byte of the body.
@@ -56,6 +62,10 @@ enum http_method {
     HTTP_METHOD_OPTIONS,
     HTTP_METHOD_PATCH,
 };
+
+/// Has blocks of 1 MiB and more go back to the system when they are freed, for the whole process. The C library would
+/// raise that size with the first such block that is freed, and keep later ones.
+void http_server_return_large_blocks(void);
 
 /// Starts serving. Returns NULL and sets `*error` to an errno where it can't.
 http_server *http_server_start(const struct http_server_options *options,
@@ -116,6 +126,10 @@ void http_exchange_visit_query(http_exchange *exchange, http_pair_visitor visito
 
 /// The body. Valid while a reference is held, from `handle` on. Never NULL.
 const void *http_exchange_body(const http_exchange *exchange, size_t *length);
+
+/// Gives the body's memory back before the answer; it is empty from then on. For the one that holds the exchange, while
+/// nobody reads the body.
+void http_exchange_discard_body(http_exchange *exchange);
 
 /// Claims the answer: true for exactly one caller, who then adds headers and body and must call http_exchange_send.
 bool http_exchange_begin_answer(http_exchange *exchange, unsigned status);
