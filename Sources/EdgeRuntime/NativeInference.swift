@@ -103,8 +103,9 @@ final class NativeInference: Sendable {
             refuse: refuse
         )
         let isAccepted = core.withLock { core in
-            let isBusy = core.running.count + core.waiting.count >= limits.concurrency
-            guard !core.isStopping, !isBusy || core.waiting.count < limits.queue else { return false }
+            // Together, as the next one to run may not have left the queue yet.
+            let open = core.running.count + core.waiting.count
+            guard !core.isStopping, open < limits.concurrency + limits.queue else { return false }
             if core.threads.isEmpty { startThreads(&core) }
             guard !core.threads.isEmpty else { return false }
             core.waiting.append(run)

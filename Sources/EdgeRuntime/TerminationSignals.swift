@@ -1,4 +1,4 @@
-package import Glibc
+internal import Glibc
 internal import Synchronization
 
 /// Whether the program was asked to end, and what is to be done about it at the moment.
