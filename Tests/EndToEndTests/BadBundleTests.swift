@@ -3,7 +3,7 @@ import Processes
 import Testing
 
 /// Files that are no bundle, or not the one that they should be: nothing is accepted, nothing half done is left.
-@Suite(.programs) struct BadBundleTests {
+@Suite(.programs, .oneByOne) struct BadBundleTests {
     /// A way to spoil a signed bundle, and what is said of it.
     private struct Damage: Sendable {
         let input: String

@@ -2,7 +2,7 @@ import FileSystem
 import Testing
 
 /// Projects that can't be packed: each says where, what and what to do, and leaves nothing behind.
-@Suite(.programs) struct BadProjectTests {
+@Suite(.programs, .oneByOne) struct BadProjectTests {
     private static let device = "generic-\(Architecture.here.rawValue)"
 
     /// A copy of examples/digits, changed, and built.

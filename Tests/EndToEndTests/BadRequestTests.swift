@@ -3,7 +3,7 @@ import JSON
 import Testing
 
 /// Requests that can't be answered get a status and a sentence, and the next request gets its answer.
-@Suite(.programs) struct BadRequestTests {
+@Suite(.programs, .oneByOne) struct BadRequestTests {
     struct Request: CustomTestStringConvertible, Sendable {
         let what: String
         var method = "POST"

@@ -5,7 +5,7 @@ import Processes
 import Testing
 
 /// What can't be served or checked: told before anything listens, with path, cause and remedy.
-@Suite(.programs) struct BadServingTests {
+@Suite(.programs, .oneByOne) struct BadServingTests {
     /// A copy of the native example's tree as `t`, changed.
     private static func native(
         _ change: @escaping @Sendable (Scratch) throws -> Void

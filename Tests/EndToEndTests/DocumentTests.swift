@@ -3,7 +3,7 @@ import Processes
 import Testing
 
 /// The command lines in the documents are such as the programs take.
-@Suite(.programs) struct DocumentTests {
+@Suite(.programs, .oneByOne) struct DocumentTests {
     private static let documents = ["README.md", "examples/digits/README.md", "examples/digits-script/README.md"]
 
     /// The fenced blocks of a document: what stands between two fences, every other one.

@@ -3,7 +3,7 @@ import Processes
 import Testing
 
 /// A bundle is a plain tar.zst: what others take out of it is what `edgepack extract` does.
-@Suite(.programs) struct ExtractionTests {
+@Suite(.programs, .oneByOne) struct ExtractionTests {
     /// Somebody else's way to extract an archive into a folder.
     enum Extractor: String, CaseIterable {
         case tar, bsdtar, zstandard

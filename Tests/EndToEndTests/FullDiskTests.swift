@@ -3,7 +3,7 @@ import Processes
 import Testing
 
 /// A disk that fills up on the way: told with its remedy, nothing left, and what was there before as it was.
-@Suite(.programs) struct FullDiskTests {
+@Suite(.programs, .oneByOne) struct FullDiskTests {
     /// What a command left on a small disk.
     private struct Outcome {
         let result: ProcessResult

@@ -4,7 +4,7 @@ import Processes
 import Testing
 
 /// What the programs say of themselves, and what they print for other programs.
-@Suite(.programs) struct HelpTests {
+@Suite(.programs, .oneByOne) struct HelpTests {
     /// Every command that runs; a new one is found through its program's own help.
     private static func commands(of program: String, below path: [String] = []) throws -> [[String]] {
         let help = try Programs.succeed(program, path + ["--help"])

@@ -5,7 +5,7 @@ import Processes
 import Testing
 
 /// An ONNX model served in-process: the right numbers, and nothing that nobody asked for.
-@Suite(.programs) struct NativeServingTests {
+@Suite(.programs, .oneByOne) struct NativeServingTests {
     /// Threads that accept and answer, for tests that count threads.
     private static let threads = 2
 

@@ -3,7 +3,7 @@ import JSON
 import Testing
 
 /// A bundle holds the machine code of the platform it names, on whatever machine it was built.
-@Suite(.programs) struct PlatformTests {
+@Suite(.programs, .oneByOne) struct PlatformTests {
     @Test(arguments: [Architecture.here, .other], ["digits", "digits-script"])
     func holdsMachineCodeOfItsOwnPlatform(_ architecture: Architecture, _ name: String) throws {
         let example = try (name == "digits" ? Example.native : Example.script).get()

@@ -5,7 +5,7 @@ import Processes
 import Testing
 
 /// The same inputs give the same bytes wherever, whenever and by whomever they are packed.
-@Suite(.programs) struct ReproducibilityTests {
+@Suite(.programs, .oneByOne) struct ReproducibilityTests {
     /// Everything about a build that must not matter.
     private struct Surroundings {
         var folder: String

@@ -4,7 +4,7 @@ import Processes
 import Testing
 
 /// The commands that answer samples: `edgepack test`, `edgeruntime check` and `edgeruntime score`.
-@Suite(.programs) struct SampleCommandTests {
+@Suite(.programs, .oneByOne) struct SampleCommandTests {
     @Test(arguments: ["digits", "digits-script"])
     func testAnswersTheSamplesOfABundle(_ name: String) throws {
         let example = try (name == "digits" ? Example.native : Example.script).get()

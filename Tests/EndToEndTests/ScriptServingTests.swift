@@ -5,7 +5,7 @@ import Processes
 import Testing
 
 /// A scoring script behind its worker: whatever the script does, the server answers.
-@Suite(.programs) struct ScriptServingTests {
+@Suite(.programs, .oneByOne) struct ScriptServingTests {
     /// One served script that blocks, dies and raises as it is told.
     private struct Controlled {
         let scratch: Scratch

@@ -4,7 +4,7 @@ import Processes
 import Testing
 
 /// Others who know OpenSSF Model Signing, or only openssl, accept our signatures, and none accepts a changed tree.
-@Suite(.programs) struct SignatureTests {
+@Suite(.programs, .oneByOne) struct SignatureTests {
     private func modelSigning(_ tree: String, _ example: Example, key: String) throws -> ProcessResult {
         try Programs.run(
             Programs.python,
