@@ -121,7 +121,7 @@ struct ScriptWorkerMachine: Equatable {
     private(set) var running: Running?
     /// The request that is with the worker and not answered.
     var inFlight: Job? { running.flatMap { $0.isAnswered ? nil : $0.job } }
-    /// What run() takes, as a moving mean; nil before the first answer.
+    /// What run() takes when it returns, as a moving mean; nil before the first answer.
     private(set) var meanRun: Duration?
     /// How often a start was tried after the first.
     private(set) var restarts = 0
@@ -400,7 +400,6 @@ extension ScriptWorkerMachine {
         }
         if let late = running, late.isAnswered, late.killAt <= now {
             running = nil
-            countRun(now - late.sentAt)
             actions += killForDeadline()
         }
         if let end = phaseEnd, end <= now {

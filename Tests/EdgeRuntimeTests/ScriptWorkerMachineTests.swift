@@ -103,6 +103,8 @@ private let started: [(Int, Machine.Event)] = [(0, .start), (1, .ready)]
         // A deadline is no crash: the next process comes at once.
         Row(busy + [(1000, .tick)], (1001, .exited("signal 9")), .starting, [.spawn]),
         Row(busy + [(1000, .tick)], (1001, .replied(1)), .killing, []),
+        // What hung once says nothing of how long the next one takes: it waits for the new worker, and is begun.
+        Row(busy + [(1000, .tick)], (1001, submit(2, deadline: 1500)), .killing, []),
         // Crashes fail their own request only
         Row(busy + [(3, submit(2))], (3, .exited("x")), .waiting, [.complete(1, .died("x"))]),
         Row(started, (2, .exited("x")), .waiting, []),
