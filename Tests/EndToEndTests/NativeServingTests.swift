@@ -64,14 +64,18 @@ import Testing
 
         try infer()
         let process = ObservedProcess(server.process.processIdentifier)
-        let threads = try process.threads()
+        // On a busy machine a run may seem slow; then the pool for slow runs is started, whose threads are our own, too.
+        let observed = { try process.threads().filter { $0.value != "inference" } }
+        let threads = try observed()
         let descriptors = try process.descriptors()
         try infer()
-        #expect(try process.threads() == threads)
+        #expect(try observed() == threads)
         #expect(try process.descriptors() == descriptors)
 
         // The main thread, those that watch for hang-ups, deadlines and signals, and those that were asked for.
-        let expected = ["edgeruntime", "http-watcher", "inference-watch", "signals"] + Array(repeating: "MHD-worker", count: Self.threads)
+        let expected =
+            ["edgeruntime", "http-watcher", "inference-watch", "signals"]
+            + Array(repeating: "MHD-worker", count: Self.threads)
         #expect(threads.values.sorted() == expected.sorted())
         // Its listening socket, and the connection of this test.
         #expect(descriptors.filter { $0.target.hasPrefix("socket:") }.count == 2, "\(descriptors)")
@@ -113,7 +117,8 @@ import Testing
         #expect(calls.filter { $0.hasPrefix("socket(") }.count == 1, "the listening socket, and no other")
         #expect(calls.filter { $0.hasPrefix("connect(") || $0.hasPrefix("sendto(") }.isEmpty)
         let started = calls.filter { $0.hasPrefix("clone") || $0.hasPrefix("fork") || $0.hasPrefix("vfork") }
-        #expect(started.count == Self.threads + 3, "\(started)")
+        // Under strace a run may seem slow: then the pool for slow runs, of as many threads, is started too.
+        #expect((Self.threads + 3...2 * Self.threads + 3).contains(started.count), "\(started)")
         #expect(started.allSatisfy { $0.contains("CLONE_THREAD") }, "\(started)")
         #expect(calls.filter { $0.hasPrefix("execve(") }.count == 1)
     }
