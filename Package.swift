@@ -130,7 +130,7 @@ let package = Package(
         tests(
             "PackagerTests",
             [
-                "Packager", "BundleFormat", "BundleManifest", "Diagnostics", "Digest", "FileSystem", "JSON",
+                "Packager", "BundleFormat", "BundleManifest", "Crypto", "Diagnostics", "Digest", "FileSystem", "JSON",
                 "Processes", "YAML",
             ],
             exclude: ["Fixtures"]

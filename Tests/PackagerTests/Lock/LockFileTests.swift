@@ -44,6 +44,14 @@ import Testing
         #expect(try check(lock.text, Self.request()) == lock)
     }
 
+    @Test func saysThatLinesEndAsOnWindows() throws {
+        let lock = try LockFile(request: Self.request(), body: Self.body, path: "l")
+        let error = #expect(throws: LockError.self) {
+            try check(lock.text.replacing("\n", with: "\r\n"), Self.request())
+        }
+        #expect(error == .malformed(path: "locks/x.txt", line: 1, reason: "its lines end as on Windows"))
+    }
+
     @Test func acceptsAnEnvironmentOfNothing() throws {
         #expect(try LockFile(request: Self.request(), body: "", path: "l").packages == [])
     }

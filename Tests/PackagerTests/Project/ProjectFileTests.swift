@@ -60,6 +60,10 @@ import YAML
         #expect(file.exclusions.excludes("a/__pycache__/b.py"))
     }
 
+    @Test func readsAFolderWithASlashBehindIt() throws {
+        #expect(try Self.parse("name: a\nmodel: {path: model//}").model?.text == "model")
+    }
+
     @Test func readsEveryKey() throws {
         let file = try Self.parse(Self.full)
         #expect(file.version == BundleVersion("1.2.0"))
@@ -221,6 +225,11 @@ import YAML
         Refusal(
             native + "parameters: {t: {type: string, default: x, minimum: 1}}",
             "bundle.yaml:3:53: parameters.t.minimum: a string has no bounds"
+        ),
+        Refusal(native + "samples:", "bundle.yaml:3:9: samples: has nothing behind it"),
+        Refusal(
+            "name: a\nmodel: {path: ./..}",
+            "bundle.yaml:2:8: model: '..' has no name that the bundle could keep"
         ),
         Refusal(
             native + "endpoint: {queue: 0}",
