@@ -76,6 +76,10 @@ let package = Package(
 
         // The parts
         module(
+            "EdgeAgent",
+            ["BundleManifest", "Deployment", "Diagnostics", "Digest", "FileSystem", "JSON", "WallClock"]
+        ),
+        module(
             "Packager",
             [
                 "BundleFormat", "BundleManifest", "Crypto", "Diagnostics", "Digest", "FileSystem", "JSON", "Processes",
@@ -114,6 +118,10 @@ let package = Package(
         tests("CommandLineTests", ["CommandLine", "Diagnostics"], exclude: ["Golden"]),
         tests("CryptoTests", ["Crypto", "Diagnostics", "Digest", "FileSystem"], exclude: ["Fixtures"]),
         tests("DeploymentTests", ["Deployment", "BundleManifest", "Diagnostics", "Digest", "JSON", "WallClock"]),
+        tests(
+            "EdgeAgentTests",
+            ["EdgeAgent", "BundleManifest", "Deployment", "Diagnostics", "Digest", "FileSystem", "JSON", "WallClock"]
+        ),
         tests(
             "EdgeRuntimeTests",
             [

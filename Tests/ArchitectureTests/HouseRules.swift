@@ -64,7 +64,7 @@ struct HouseRules {
     /// the one is used nowhere and the other only by what never runs on a box.
     func outsideImports() -> [String] {
         let ours = Set(house.manifest.targets.map(\.name))
-        let onTheBox = house.manifest.closure(of: "edgeruntime")
+        let onTheBox = house.manifest.closure(of: "edgeruntime").union(house.manifest.closure(of: "EdgeAgent"))
         return house.imports.keys.sorted().flatMap { name in
             var known: Set<String> = ["Glibc", "Synchronization"]
             if !onTheBox.contains(name) { known.insert("FoundationEssentials") }
@@ -78,6 +78,15 @@ struct HouseRules {
             "BundleFormat", "COpenSSL", "CYAML", "CZstd", "Crypto", "Packager", "YAML", "Zstd",
         ]
         return house.manifest.closure(of: "edgeruntime").intersection(refused).sorted()
+    }
+
+    /// What the agent's core must not link: it stays resident, and talks to nobody but the box's own processes.
+    func agentLinksTooMuch() -> [String] {
+        let refused: Set<String> = [
+            "BundleFormat", "CCurl", "CMicroHTTPD", "COpenSSL", "CYAML", "CZstd", "Crypto", "HTTPClient", "HTTPServer",
+            "UpdateFramework", "YAML", "Zstd",
+        ]
+        return house.manifest.closure(of: "EdgeAgent").intersection(refused).sorted()
     }
 
     /// A name that says nothing: whatever is put there belongs to whoever uses it, or has a name of its own.

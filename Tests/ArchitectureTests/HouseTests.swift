@@ -5,6 +5,7 @@ private let table = """
     edgepack:       BundleFormat BundleManifest CommandLine Crypto Diagnostics Digest FileSystem JSON Packager Processes
     edgeruntime:    CommandLine Diagnostics EdgeRuntime FileSystem HTTPServer JSON
     tufclient:      CommandLine Diagnostics FileSystem HTTPClient UpdateFramework WallClock
+    EdgeAgent:      BundleManifest Deployment Diagnostics Digest FileSystem JSON WallClock
     Packager:       BundleFormat BundleManifest Crypto Diagnostics Digest FileSystem JSON Processes YAML
     EdgeRuntime:    BundleManifest CScriptWorker Diagnostics Digest FileSystem HTTPServer JSON ONNXRuntime Processes
     BundleFormat:   BundleManifest Crypto Diagnostics Digest FileSystem JSON Zstd
@@ -59,6 +60,8 @@ private let table = """
     @Test func nothingImportsFoundationAndNothingOnABoxItsEssentials() { #expect(rules.outsideImports() == []) }
 
     @Test func theRuntimeLinksNoArchiveAndNoKeys() { #expect(rules.runtimeLinksTooMuch() == []) }
+
+    @Test func theAgentsCoreLinksNoKeysAndNoNetwork() { #expect(rules.agentLinksTooMuch() == []) }
 
     @Test func everyTargetHasANameThatSaysWhatItDoes() { #expect(rules.namesThatSayNothing() == []) }
 
