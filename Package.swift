@@ -32,6 +32,9 @@ let package = Package(
     name: "edge",
     products: [
         .executable(name: "edgepack", targets: ["edgepack"]),
+        .executable(name: "edgeagent", targets: ["edgeagent"]),
+        .executable(name: "edgeagent-sync", targets: ["edgeagent-sync"]),
+        .executable(name: "edgelaunch", targets: ["edgelaunch"]),
         .executable(name: "edgeruntime", targets: ["edgeruntime"]),
         .executable(name: "tufclient", targets: ["tufclient"]),
     ],
@@ -50,6 +53,8 @@ let package = Package(
         .target(name: "CONNXRuntime"),
         .target(name: "CProcess"),
         .target(name: "CScriptWorker", exclude: ["worker.py"]),
+        .target(name: "CContainment"),
+        .target(name: "CUnixSockets"),
 
         // One concern each
         module("Diagnostics"),
@@ -64,6 +69,7 @@ let package = Package(
         module("HTTPServer", ["CHTTPServer", "Diagnostics"]),
         module("CommandLine", ["Diagnostics"]),
         module("ONNXRuntime", ["CONNXRuntime", "Diagnostics"]),
+        module("UnixSockets", ["CUnixSockets", "Diagnostics"]),
         module("WallClock"),
 
         // The bundle
@@ -75,9 +81,29 @@ let package = Package(
         module("UpdateFramework", ["Crypto", "Diagnostics", "Digest", "FileSystem", "JSON", "WallClock"]),
 
         // The parts
+        module("RuntimeControl", ["Diagnostics", "Digest", "UnixSockets"]),
+        module("RuntimeLaunch", ["Diagnostics", "Digest", "UnixSockets"]),
+        module("Containment", ["CContainment", "Diagnostics", "RuntimeLaunch"]),
         module(
             "EdgeAgent",
-            ["BundleManifest", "Deployment", "Diagnostics", "Digest", "FileSystem", "JSON", "WallClock"]
+            [
+                "BundleManifest", "Deployment", "Diagnostics", "Digest", "FileSystem", "JSON", "Processes",
+                "RuntimeControl", "RuntimeLaunch", "UnixSockets", "WallClock",
+            ]
+        ),
+        module(
+            "AgentSync",
+            [
+                "BundleFormat", "BundleManifest", "Crypto", "Deployment", "Diagnostics", "Digest", "EdgeAgent",
+                "FileSystem", "HTTPClient", "JSON", "UpdateFramework", "WallClock", "YAML", "Zstd",
+            ]
+        ),
+        module(
+            "Registry",
+            [
+                "BundleFormat", "BundleManifest", "Crypto", "Deployment", "Diagnostics", "Digest", "FileSystem", "JSON",
+                "UpdateFramework", "WallClock",
+            ]
         ),
         module(
             "Packager",
@@ -90,7 +116,7 @@ let package = Package(
             "EdgeRuntime",
             [
                 "BundleManifest", "CScriptWorker", "Diagnostics", "Digest", "FileSystem", "HTTPServer", "JSON",
-                "ONNXRuntime", "Processes",
+                "ONNXRuntime", "Processes", "RuntimeControl", "UnixSockets",
             ]
         ),
 
@@ -98,10 +124,25 @@ let package = Package(
         executable(
             "edgepack",
             [
-                "CommandLine", "Diagnostics", "Packager", "BundleFormat", "BundleManifest", "Crypto", "Digest",
-                "FileSystem", "JSON", "Processes",
+                "CommandLine", "Diagnostics", "Packager", "BundleFormat", "BundleManifest", "Crypto", "Deployment",
+                "Digest", "FileSystem", "JSON", "Processes", "Registry", "UpdateFramework", "WallClock",
             ]
         ),
+        executable(
+            "edgeagent",
+            [
+                "CommandLine", "Deployment", "Diagnostics", "EdgeAgent", "FileSystem", "JSON", "Processes",
+                "UnixSockets", "WallClock",
+            ]
+        ),
+        executable(
+            "edgeagent-sync",
+            [
+                "AgentSync", "CommandLine", "Deployment", "Diagnostics", "Digest", "EdgeAgent", "FileSystem", "JSON",
+                "WallClock",
+            ]
+        ),
+        executable("edgelaunch", ["CommandLine", "Containment", "Diagnostics", "RuntimeLaunch", "UnixSockets"]),
         executable("edgeruntime", ["CommandLine", "Diagnostics", "EdgeRuntime", "FileSystem", "HTTPServer", "JSON"]),
         executable(
             "tufclient",
@@ -120,13 +161,33 @@ let package = Package(
         tests("DeploymentTests", ["Deployment", "BundleManifest", "Diagnostics", "Digest", "JSON", "WallClock"]),
         tests(
             "EdgeAgentTests",
-            ["EdgeAgent", "BundleManifest", "Deployment", "Diagnostics", "Digest", "FileSystem", "JSON", "WallClock"]
+            [
+                "EdgeAgent", "BundleManifest", "Deployment", "Diagnostics", "Digest", "FileSystem", "JSON",
+                "RuntimeControl", "RuntimeLaunch", "UnixSockets", "WallClock",
+            ]
         ),
+        tests(
+            "AgentSyncTests",
+            [
+                "AgentSync", "BundleFormat", "BundleManifest", "Crypto", "Deployment", "Diagnostics", "Digest",
+                "EdgeAgent", "FileSystem", "JSON", "Registry", "UpdateFramework", "WallClock", "Zstd",
+            ]
+        ),
+        tests("ContainmentTests", ["Containment", "Diagnostics", "FileSystem", "RuntimeLaunch", "UnixSockets"]),
+        tests(
+            "RegistryTests",
+            [
+                "Registry", "BundleFormat", "BundleManifest", "Crypto", "Deployment", "Diagnostics", "Digest",
+                "FileSystem", "JSON", "UpdateFramework", "WallClock",
+            ]
+        ),
+        tests("RuntimeControlTests", ["RuntimeControl", "Digest", "UnixSockets"]),
+        tests("UnixSocketsTests", ["UnixSockets", "Diagnostics"]),
         tests(
             "EdgeRuntimeTests",
             [
                 "EdgeRuntime", "BundleManifest", "Diagnostics", "FileSystem", "HTTPServer", "JSON", "ONNXRuntime",
-                "Processes",
+                "Processes", "RuntimeControl", "UnixSockets",
             ],
             exclude: ["Fixtures"]
         ),

@@ -80,13 +80,15 @@ struct HouseRules {
         return house.manifest.closure(of: "edgeruntime").intersection(refused).sorted()
     }
 
-    /// What the agent's core must not link: it stays resident, and talks to nobody but the box's own processes.
+    /// What the resident agent and the launcher must not link: they talk to nobody but the box's own processes.
     func agentLinksTooMuch() -> [String] {
         let refused: Set<String> = [
             "BundleFormat", "CCurl", "CMicroHTTPD", "COpenSSL", "CYAML", "CZstd", "Crypto", "HTTPClient", "HTTPServer",
             "UpdateFramework", "YAML", "Zstd",
         ]
-        return house.manifest.closure(of: "EdgeAgent").intersection(refused).sorted()
+        return ["edgeagent", "edgelaunch"].flatMap { program in
+            house.manifest.closure(of: program).intersection(refused).sorted().map { "\(program) -> \($0)" }
+        }
     }
 
     /// A name that says nothing: whatever is put there belongs to whoever uses it, or has a name of its own.

@@ -2,12 +2,24 @@ import Testing
 
 /// Every target but tests, and what it may depend on. To add an edge, add it here, and say why in the commit.
 private let table = """
-    edgepack:       BundleFormat BundleManifest CommandLine Crypto Diagnostics Digest FileSystem JSON Packager Processes
+    edgepack:       BundleFormat BundleManifest CommandLine Crypto Deployment Diagnostics Digest FileSystem JSON Packager \
+                    Processes Registry UpdateFramework WallClock
+    edgeagent:      CommandLine Deployment Diagnostics EdgeAgent FileSystem JSON Processes UnixSockets WallClock
+    edgeagent-sync: AgentSync CommandLine Deployment Diagnostics Digest EdgeAgent FileSystem JSON WallClock
+    edgelaunch:     CommandLine Containment Diagnostics RuntimeLaunch UnixSockets
     edgeruntime:    CommandLine Diagnostics EdgeRuntime FileSystem HTTPServer JSON
     tufclient:      CommandLine Diagnostics FileSystem HTTPClient UpdateFramework WallClock
-    EdgeAgent:      BundleManifest Deployment Diagnostics Digest FileSystem JSON WallClock
+    AgentSync:      BundleFormat BundleManifest Crypto Deployment Diagnostics Digest EdgeAgent FileSystem HTTPClient JSON \
+                    UpdateFramework WallClock YAML Zstd
+    EdgeAgent:      BundleManifest Deployment Diagnostics Digest FileSystem JSON Processes RuntimeControl RuntimeLaunch \
+                    UnixSockets WallClock
+    Registry:       BundleFormat BundleManifest Crypto Deployment Diagnostics Digest FileSystem JSON UpdateFramework WallClock
+    Containment:    CContainment Diagnostics RuntimeLaunch
+    RuntimeControl: Diagnostics Digest UnixSockets
+    RuntimeLaunch:  Diagnostics Digest UnixSockets
     Packager:       BundleFormat BundleManifest Crypto Diagnostics Digest FileSystem JSON Processes YAML
-    EdgeRuntime:    BundleManifest CScriptWorker Diagnostics Digest FileSystem HTTPServer JSON ONNXRuntime Processes
+    EdgeRuntime:    BundleManifest CScriptWorker Diagnostics Digest FileSystem HTTPServer JSON ONNXRuntime Processes \
+                    RuntimeControl UnixSockets
     BundleFormat:   BundleManifest Crypto Diagnostics Digest FileSystem JSON Zstd
     BundleManifest: Diagnostics Digest FileSystem JSON
     CommandLine:    Diagnostics
@@ -22,9 +34,11 @@ private let table = """
     JSON:           Diagnostics
     ONNXRuntime:    CONNXRuntime Diagnostics
     Processes:      CProcess Diagnostics
+    UnixSockets:    CUnixSockets Diagnostics
     WallClock:
     YAML:           CYAML Diagnostics
     Zstd:           CZstd Diagnostics
+    CContainment:
     CCurl:
     CHTTPClient:    CCurl
     CHTTPServer:    CMicroHTTPD
@@ -34,6 +48,7 @@ private let table = """
     COpenSSL:
     CProcess:
     CScriptWorker:
+    CUnixSockets:
     CYAML:
     CZstd:
     """

@@ -1,0 +1,63 @@
+package import Deployment
+package import Digest
+
+/// Where everything of a box lies: the one place that knows the names of files in the store.
+///
+/// Design section 7. `endpoints/` is written by the resident agent alone; `tuf/`, `cas/` and `generations/` by
+/// `edgeagent-sync admit` alone; `inbox/` by `edgeagent-sync fetch` alone.
+package struct StoreLayout: Hashable, Sendable {
+    /// The format of what is below, MAJOR.MINOR: every minor of one's major is read.
+    package static let format = "1.0"
+
+    /// The store's own folder, `/var/lib/edgeagent`.
+    package let root: String
+
+    package init(_ root: String) { self.root = root }
+
+    private func path(_ parts: String...) -> String { ([root] + parts).joined(separator: "/") }
+
+    /// `{"format":"1.0"}`.
+    package var format: String { path("store.json") }
+    /// ``BoxConfiguration``, made from the configuration by `edgeagent-sync configure`.
+    package var box: String { path("box.json") }
+
+    /// What was verified: metadata, documents, and what they mean for this box.
+    package var trust: String { path("tuf") }
+    package var metadata: String { path("tuf", "metadata") }
+    /// Verified documents, below it by their target path.
+    package var documents: String { path("tuf", "targets") }
+    package func document(_ targetPath: String) -> String { path("tuf", "targets", targetPath) }
+    /// ``SyncPlan``.
+    package var plan: String { path("tuf", "plan.json") }
+    /// What only rises or is drawn once: serials, floors, epochs, places in waves, the clock's floor.
+    package var memory: String { path("tuf", "memory.json") }
+
+    /// Contents by digest: `SHA256`, or `SHA256.x` for what may be executed.
+    package var contents: String { path("cas") }
+    package var generations: String { path("generations") }
+    /// The tree that a runtime serves.
+    package func generation(_ bundle: SHA256Digest) -> String { path("generations", bundle.hex) }
+
+    /// What was fetched and nobody has judged: a partial mirror of the repository.
+    package var inbox: String { path("inbox") }
+
+    package var endpoints: String { path("endpoints") }
+    package func endpoint(_ name: EndpointName) -> String { path("endpoints", name.text) }
+    /// ``EndpointState``.
+    package func state(_ name: EndpointName) -> String { path("endpoints", name.text, "state") }
+    /// What the runtime of a slot printed.
+    package func log(_ name: EndpointName, _ slot: Slot) -> String {
+        path("endpoints", name.text, "\(slot.rawValue).log")
+    }
+    /// What a failed update's runtime printed, kept.
+    package func failureLog(_ name: EndpointName) -> String { path("endpoints", name.text, "failed.log") }
+
+    /// Sockets; gone after a boot, and nothing is lost with them.
+    package var sockets: String { path("run") }
+    /// Where the resident agent takes wishes.
+    package var agentSocket: String { path("run", "agent") }
+    /// Where the runtime of a slot is told what to do.
+    package func control(_ name: EndpointName, _ slot: Slot) -> String { path("run", "\(name.text).\(slot.rawValue)") }
+    /// Held by whoever writes `endpoints/`: one agent for one store.
+    package var lock: String { path("agent.lock") }
+}
