@@ -49,8 +49,11 @@ package struct BoxConfiguration: Equatable, Sendable {
     package var offlineMaximumAgeDays: Int
     /// Bytes of the disk that updates leave free.
     package var diskReserveBytes: Int
+    /// How long a bundle may take to load and answer its samples.
+    package var startLimitSeconds: Int
     package var programs: Programs
 
+    package static let defaultStartLimit = 120
     package static let defaultPollSeconds = 300
     package static let defaultOfflineDays = 90
     package static let defaultDiskReserve = 64 << 20
@@ -64,6 +67,7 @@ package struct BoxConfiguration: Equatable, Sendable {
         pollSeconds = Self.defaultPollSeconds
         offlineMaximumAgeDays = Self.defaultOfflineDays
         diskReserveBytes = Self.defaultDiskReserve
+        startLimitSeconds = Self.defaultStartLimit
     }
 }
 
@@ -102,6 +106,7 @@ extension BoxConfiguration {
         box.pollSeconds = try fields.integer("pollSeconds", in: 1...86_400)
         box.offlineMaximumAgeDays = try fields.integer("offlineMaximumAgeDays", in: 0...3650)
         box.diskReserveBytes = try fields.integer("diskReserveBytes", in: JSONFields.counts)
+        box.startLimitSeconds = try fields.optionalInteger("startLimitSeconds", in: 1...86_400) ?? defaultStartLimit
         return box
     }
 
@@ -120,7 +125,7 @@ extension BoxConfiguration {
                 "python": .optional(programs.python), "runtime": .string(programs.runtime),
                 "sync": .string(programs.sync),
             ],
-            "repository": .optional(repository),
+            "repository": .optional(repository), "startLimitSeconds": .integer(startLimitSeconds),
         ]
         return try value.canonicalBytes()
     }

@@ -1,0 +1,70 @@
+package import Deployment
+internal import JSON
+
+/// What `edgeagent-sync` says of its work, in the last line that it prints.
+package enum HelperOutcome: Hashable, Sendable {
+    case done
+    /// Something that says nothing about what was worked on; it may go better later.
+    case failed(Circumstance, String)
+    /// What operators signed is not what this box may take.
+    case refused(String)
+    /// What was fetched is not what was signed; it was thrown away.
+    case damaged(String)
+    case waiting(WaitingReason, String)
+
+    /// What the helper printed is bounded by whoever read it.
+    private static let limits = JSONLimits(bytes: 64 << 10, depth: 8, values: 1000)
+
+    /// From all that a helper printed. A helper that was killed, or says nothing, has failed as a helper.
+    package init(output: [UInt8], ended: String) {
+        let lines = output.split(separator: UInt8(ascii: "\n"))
+        do throws(JSONError) {
+            guard let last = lines.last else { throw .unexpected(path: "", problem: "it printed nothing") }
+            self = try Self(try JSONFields(try JSONValue.parse(last, limits: Self.limits), path: "outcome"))
+        } catch {
+            self = .failed(.helperKilled, "edgeagent-sync ended with \(ended): \(error.message)")
+        }
+    }
+
+    private init(_ fields: JSONFields) throws(JSONError) {
+        let sentence = try fields.optionalString("sentence") ?? ""
+        switch try fields.string("outcome") {
+        case "done": self = .done
+        case "failed": self = .failed(try fields.choice("circumstance"), sentence)
+        case "refused": self = .refused(sentence)
+        case "damaged": self = .damaged(sentence)
+        case "waiting": self = .waiting(try fields.choice("for"), sentence)
+        default: throw fields.problem("outcome", "is not known")
+        }
+    }
+
+    package var sentence: String {
+        switch self {
+        case .done: "done"
+        case .failed(_, let words), .refused(let words), .damaged(let words), .waiting(_, let words): words
+        }
+    }
+
+    /// As the result of a download.
+    package var download: DownloadResult {
+        switch self {
+        case .done: .complete
+        case .failed(let circumstance, _): .failed(circumstance)
+        case .waiting(let reason, _): .waiting(reason)
+        // Metadata is judged at Sync and contents at Verify: a fetch that refuses found an unusable source.
+        case .refused, .damaged: .failed(.network)
+        }
+    }
+
+    /// As the result of verifying.
+    package var verification: VerifyResult {
+        switch self {
+        case .done: .verified
+        case .failed(let circumstance, _): .failed(circumstance)
+        case .waiting(.disk, _): .failed(.disk)
+        case .waiting: .failed(.helperKilled)
+        case .refused(let why): .refused(why)
+        case .damaged(let what): .damaged(what)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+package import Deployment
+
+/// What a runtime counted since it began to serve.
+package struct RuntimeCounters: Hashable, Sendable {
+    package var requests: Int
+    /// Answers that were the model's fault: 5xx.
+    package var errors: Int
+    /// Times a script's worker ended by itself.
+    package var restarts: Int
+    package var p50Microseconds: Int
+    package var p99Microseconds: Int
+
+    package init(
+        requests: Int = 0,
+        errors: Int = 0,
+        restarts: Int = 0,
+        p50Microseconds: Int = 0,
+        p99Microseconds: Int = 0
+    ) {
+        self.requests = requests
+        self.errors = errors
+        self.restarts = restarts
+        self.p50Microseconds = p50Microseconds
+        self.p99Microseconds = p99Microseconds
+    }
+}
+
+/// Judges a candidate that serves, by its deployment's gates and by what no candidate may do.
+package struct ObservationJudge: Hashable, Sendable {
+    package let gates: Gates
+
+    package init(_ gates: Gates) { self.gates = gates }
+
+    /// Where the deployment asks for no soak.
+    package static let defaultSoak = Gates.Soak(seconds: 60, minimumSamples: 0)
+    /// Without a threshold for errors, a candidate that fails more than this share of at least so many requests goes.
+    package static let defaultErrors = Gates.Threshold(measure: .errorRate, maximum: 0.05, minimumSamples: 20)
+    /// Without a threshold for crashes none is forgiven.
+    package static let defaultCrashes = Gates.Threshold(measure: .crashes, maximum: 0, minimumSamples: 0)
+
+    /// Whether enough was seen, and what it says.
+    ///
+    /// - Parameters:
+    ///   - crashes: times the runtime itself ended while it was observed.
+    ///   - counters: nil where the runtime could not be asked.
+    package func judge(elapsed: Duration, crashes: Int, counters: RuntimeCounters?) -> GateOutcome {
+        let counted = counters ?? RuntimeCounters()
+        var thresholds = gates.thresholds
+        for standard in [Self.defaultCrashes, Self.defaultErrors]
+        where !thresholds.contains(where: { $0.measure == standard.measure }) {
+            thresholds.append(standard)
+        }
+        var outcomes: [GateOutcome] = []
+        for threshold in thresholds {
+            let outcome = threshold.judge(observation(of: threshold.measure, crashes, counted))
+            // Too few requests for a rule that nobody asked for is no reason to wait.
+            if threshold == Self.defaultErrors, case .inconclusive = outcome { continue }
+            outcomes.append(outcome)
+        }
+        if counters == nil { outcomes.append(.inconclusive("the runtime could not be asked")) }
+        outcomes.append((gates.soak ?? Self.defaultSoak).judge(elapsed: elapsed, samples: counted.requests))
+        return .all(outcomes)
+    }
+
+    private func observation(
+        of measure: Gates.Threshold.Measure,
+        _ crashes: Int,
+        _ counters: RuntimeCounters
+    ) -> Gates.Threshold.Observation? {
+        let samples = counters.requests
+        switch measure {
+        case .crashes: return .init(value: Double(crashes + counters.restarts), samples: samples)
+        case .errorRate:
+            return .init(value: samples == 0 ? 0 : Double(counters.errors) / Double(samples), samples: samples)
+        case .latencyMedian: return .init(value: Double(counters.p50Microseconds) / 1000, samples: samples)
+        case .latencyP99: return .init(value: Double(counters.p99Microseconds) / 1000, samples: samples)
+        // Nothing measures it yet; a deployment that asks for it stays inconclusive, never passed.
+        case .disagreement: return nil
+        }
+    }
+}
