@@ -66,7 +66,7 @@ let package = Package(
         module("Zstd", ["CZstd", "Diagnostics"]),
         module("Processes", ["CProcess", "Diagnostics"]),
         module("HTTPClient", ["CHTTPClient", "Diagnostics"]),
-        module("HTTPServer", ["CHTTPServer", "Diagnostics"]),
+        module("HTTPServer", ["CHTTPServer", "Diagnostics", "UnixSockets"]),
         module("CommandLine", ["Diagnostics"]),
         module("ONNXRuntime", ["CONNXRuntime", "Diagnostics"]),
         module("UnixSockets", ["CUnixSockets", "Diagnostics"]),
@@ -143,7 +143,7 @@ let package = Package(
             ]
         ),
         executable("edgelaunch", ["CommandLine", "Containment", "Diagnostics", "RuntimeLaunch", "UnixSockets"]),
-        executable("edgeruntime", ["CommandLine", "Diagnostics", "EdgeRuntime", "FileSystem", "HTTPServer", "JSON"]),
+        executable("edgeruntime", ["CommandLine", "Diagnostics", "EdgeRuntime", "FileSystem", "JSON", "UnixSockets"]),
         executable(
             "tufclient",
             ["CommandLine", "Diagnostics", "FileSystem", "HTTPClient", "UpdateFramework", "WallClock"]
@@ -194,7 +194,7 @@ let package = Package(
         tests("EndToEndTests", ["FileSystem", "JSON", "Processes"], exclude: ["judges"]),
         tests("FileSystemTests", ["FileSystem", "Digest", "Diagnostics"]),
         tests("HTTPClientTests", ["HTTPClient"]),
-        tests("HTTPServerTests", ["HTTPServer", "Diagnostics"]),
+        tests("HTTPServerTests", ["HTTPServer", "Diagnostics", "UnixSockets"]),
         tests("JSONTests", ["JSON"]),
         tests(
             "PackagerTests",

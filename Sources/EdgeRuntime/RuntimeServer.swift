@@ -1,7 +1,8 @@
 internal import BundleManifest
 internal import Glibc
-package import HTTPServer
+internal import HTTPServer
 internal import Processes
+package import UnixSockets
 
 /// The version of our programs.
 package let runtimeVersion = "0.1.0"

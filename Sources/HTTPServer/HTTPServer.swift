@@ -1,6 +1,7 @@
-import CHTTPServer
-import Glibc
-import Synchronization
+internal import CHTTPServer
+internal import Glibc
+internal import Synchronization
+package import UnixSockets
 
 /// An HTTP/1.1 server, over libmicrohttpd.
 ///
@@ -21,14 +22,19 @@ package final class HTTPServer: Sendable {
 
     /// Binds the address and starts to serve.
     ///
-    /// - Throws: `addressInUse`, `notPermitted`, `badAddress` and others of `HTTPServerError`. An inherited descriptor stays
-    ///   with the caller then.
+    /// - Throws: `listening` with what is wrong about the address, `cannotStart`. An inherited descriptor stays with the
+    ///   caller then.
     package init(
         _ address: ListenAddress,
         configuration: HTTPServerConfiguration = HTTPServerConfiguration(),
         handler: any HTTPHandler
     ) throws(HTTPServerError) {
-        let socket = try ListeningSocket(address)
+        let socket: ListeningSocket
+        do throws(ListenError) {
+            socket = try ListeningSocket(address)
+        } catch {
+            throw .listening(error)
+        }
         let callees = Callees(handler: handler, log: configuration.log)
         var options = configuration.options(listeningOn: socket.descriptor)
         var callbacks = callees.callbacks

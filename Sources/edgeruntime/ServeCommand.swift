@@ -2,7 +2,7 @@ import CommandLine
 import Diagnostics
 import EdgeRuntime
 import Glibc
-import HTTPServer
+import UnixSockets
 
 /// `edgeruntime serve`.
 enum ServeCommand {

@@ -7,7 +7,7 @@ private let table = """
     edgeagent:      CommandLine Deployment Diagnostics EdgeAgent FileSystem JSON Processes UnixSockets WallClock
     edgeagent-sync: AgentSync CommandLine Deployment Diagnostics Digest EdgeAgent FileSystem JSON WallClock
     edgelaunch:     CommandLine Containment Diagnostics RuntimeLaunch UnixSockets
-    edgeruntime:    CommandLine Diagnostics EdgeRuntime FileSystem HTTPServer JSON
+    edgeruntime:    CommandLine Diagnostics EdgeRuntime FileSystem JSON UnixSockets
     tufclient:      CommandLine Diagnostics FileSystem HTTPClient UpdateFramework WallClock
     AgentSync:      BundleFormat BundleManifest Crypto Deployment Diagnostics Digest EdgeAgent FileSystem HTTPClient JSON \
                     UpdateFramework WallClock YAML Zstd
@@ -30,7 +30,7 @@ private let table = """
     Digest:         CNettle
     FileSystem:     Diagnostics
     HTTPClient:     CHTTPClient Diagnostics
-    HTTPServer:     CHTTPServer Diagnostics
+    HTTPServer:     CHTTPServer Diagnostics UnixSockets
     JSON:           Diagnostics
     ONNXRuntime:    CONNXRuntime Diagnostics
     Processes:      CProcess Diagnostics

@@ -1,6 +1,7 @@
 import Glibc
 import HTTPServer
 import Synchronization
+import UnixSockets
 
 /// Answers with the method, path and body of the request unless told otherwise.
 final class TestHandler: HTTPHandler {

@@ -2,6 +2,7 @@ import Diagnostics
 import Glibc
 import HTTPServer
 import Testing
+import UnixSockets
 
 @Suite struct ServerLifeTests {
     // MARK: - Addresses
@@ -11,7 +12,7 @@ import Testing
         let port = try #require(server.port)
         let address = ListenAddress.tcp(host: "127.0.0.1", port: port)
         let error = try #require(throws: HTTPServerError.self) { try HTTPServer(address, handler: TestHandler()) }
-        #expect(error == .addressInUse(address: address))
+        #expect(error == .listening(.addressInUse(address: address)))
         #expect(error.message == "address 127.0.0.1:\(port) is already in use")
         #expect(error.hint?.contains("--port") == true)
         #expect(error.exitCode == .tryAgain)
@@ -85,7 +86,7 @@ import Testing
             let address = ListenAddress.unix(path: "\(folder)/s.sock")
             let server = try HTTPServer(address, handler: TestHandler())
             let error = try #require(throws: HTTPServerError.self) { try HTTPServer(address, handler: TestHandler()) }
-            #expect(error == .addressInUse(address: address))
+            #expect(error == .listening(.addressInUse(address: address)))
             let client = try RawClient(path: "\(folder)/s.sock")
             client.get("/")
             #expect(try client.response().status == 200)

@@ -1,17 +1,22 @@
-import Glibc
+internal import Glibc
 
-/// A socket that listens. Closing is left to the owner, as the descriptor may be handed to another server.
-struct ListeningSocket: Sendable {
-    let descriptor: Int32
+/// A socket that listens, for a server of streams. Closing is left to the owner, as the descriptor may be handed to another
+/// server.
+package struct ListeningSocket: Sendable {
+    package let descriptor: Int32
     /// The address that was really taken: port 0 has become the port.
-    let address: ListenAddress
+    package let address: ListenAddress
     /// The socket file this process made, to tell it from one that another process has put in its place.
-    let file: SocketFile?
+    private let file: SocketFile?
 
     /// What `listen` lets wait while every connection is taken; the kernel caps it at `net.core.somaxconn`.
     private static let backlog: Int32 = 1024
 
-    init(_ address: ListenAddress) throws(HTTPServerError) {
+    /// Takes the address and listens.
+    ///
+    /// - Throws: `addressInUse`, `notPermitted`, `badAddress`, `cannotListen`. An inherited descriptor stays with the caller
+    ///   then.
+    package init(_ address: ListenAddress) throws(ListenError) {
         switch address {
         case .tcp(let host, let port): self = try Self.openTCP(address, host: host, port: port)
         case .unix(let path): self = try Self.openUnix(address, path: path)
@@ -26,7 +31,7 @@ struct ListeningSocket: Sendable {
     }
 
     /// Closes it and removes the socket file it made.
-    func close() {
+    package func close() {
         file?.remove()
         _ = Glibc.close(descriptor)
     }
@@ -37,7 +42,7 @@ struct ListeningSocket: Sendable {
         _ address: ListenAddress,
         host: String,
         port: UInt16
-    ) throws(HTTPServerError) -> ListeningSocket {
+    ) throws(ListenError) -> ListeningSocket {
         var ipv4 = sockaddr_in()
         ipv4.sin_family = sa_family_t(AF_INET)
         ipv4.sin_port = port.bigEndian
@@ -58,13 +63,13 @@ struct ListeningSocket: Sendable {
         host: String,
         family: Int32,
         to socketAddress: Address
-    ) throws(HTTPServerError) -> ListeningSocket {
+    ) throws(ListenError) -> ListeningSocket {
         let descriptor = try makeSocket(family, address)
         var on: Int32 = 1
         // A restart must not wait for the connections of the last run to leave TIME_WAIT.
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
         guard bindAddress(descriptor, socketAddress) == 0, listen(descriptor, backlog) == 0 else {
-            throw closing(descriptor, HTTPServerError(listeningOn: address, code: errno))
+            throw closing(descriptor, ListenError(listeningOn: address, code: errno))
         }
         return ListeningSocket(
             descriptor: descriptor,
@@ -87,7 +92,7 @@ struct ListeningSocket: Sendable {
 
     // MARK: - Unix
 
-    private static func openUnix(_ address: ListenAddress, path: String) throws(HTTPServerError) -> ListeningSocket {
+    private static func openUnix(_ address: ListenAddress, path: String) throws(ListenError) -> ListeningSocket {
         guard let socketAddress = unixAddress(path) else {
             throw .badAddress(address: address, reason: "the path must have 1 to 107 bytes and no NUL")
         }
@@ -98,10 +103,10 @@ struct ListeningSocket: Sendable {
         if failed, errno == EADDRINUSE, try removeIfStale(path, socketAddress, address, descriptor) {
             failed = bindAddress(descriptor, socketAddress) != 0
         }
-        guard !failed else { throw closing(descriptor, HTTPServerError(listeningOn: address, code: errno)) }
+        guard !failed else { throw closing(descriptor, ListenError(listeningOn: address, code: errno)) }
         let file = SocketFile(path: path)
         guard chmod(path, 0o660) == 0, listen(descriptor, backlog) == 0 else {
-            let error = HTTPServerError(listeningOn: address, code: errno)
+            let error = ListenError(listeningOn: address, code: errno)
             file?.remove()
             throw closing(descriptor, error)
         }
@@ -117,7 +122,7 @@ struct ListeningSocket: Sendable {
         _ socketAddress: sockaddr_un,
         _ address: ListenAddress,
         _ descriptor: Int32
-    ) throws(HTTPServerError) -> Bool {
+    ) throws(ListenError) -> Bool {
         guard let file = SocketFile(path: path) else {
             var status = stat()
             if lstat(path, &status) != 0 { return errno == ENOENT }
@@ -137,7 +142,7 @@ struct ListeningSocket: Sendable {
     private static func adopt(
         _ address: ListenAddress,
         descriptor: Int32
-    ) throws(HTTPServerError) -> ListeningSocket {
+    ) throws(ListenError) -> ListeningSocket {
         var listens: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
         guard getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0, listens == 1 else {
@@ -176,44 +181,23 @@ struct ListeningSocket: Sendable {
     }
 }
 
-/// The socket file a server made, by what identifies it on its file system.
-struct SocketFile: Sendable {
-    let path: String
-    private let device: dev_t
-    private let inode: ino_t
-
-    /// Nil if there is no socket at that path.
-    init?(path: String) {
-        var status = stat()
-        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return nil }
-        self.path = path
-        device = status.st_dev
-        inode = status.st_ino
-    }
-
-    /// Removes the file unless another has taken its place.
-    func remove() {
-        guard let now = SocketFile(path: path), now.device == device, now.inode == inode else { return }
-        unlink(path)
-    }
-}
-
 // MARK: - System calls
 
 private let streamType = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
 
-private func makeSocket(_ family: Int32, _ address: ListenAddress) throws(HTTPServerError) -> Int32 {
+private func makeSocket(_ family: Int32, _ address: ListenAddress) throws(ListenError) -> Int32 {
     let descriptor = socket(family, streamType, 0)
-    guard descriptor >= 0 else { throw HTTPServerError(listeningOn: address, code: errno) }
+    guard descriptor >= 0 else { throw ListenError(listeningOn: address, code: errno) }
     return descriptor
 }
 
-private func closing(_ descriptor: Int32, _ error: HTTPServerError) -> HTTPServerError {
+private func closing(_ descriptor: Int32, _ error: ListenError) -> ListenError {
     close(descriptor)
     return error
 }
 
-private func unixAddress(_ path: String) -> sockaddr_un? {
+/// Nil where the path is empty, too long (107 bytes) or holds a NUL.
+func unixAddress(_ path: String) -> sockaddr_un? {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     let bytes = path.utf8
@@ -223,7 +207,7 @@ private func unixAddress(_ path: String) -> sockaddr_un? {
     return address
 }
 
-private func withSocketAddress<Address>(
+func withSocketAddress<Address>(
     _ address: Address,
     _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
 ) -> Int32 {
@@ -232,7 +216,7 @@ private func withSocketAddress<Address>(
     }
 }
 
-private func bindAddress<Address>(_ descriptor: Int32, _ address: Address) -> Int32 {
+func bindAddress<Address>(_ descriptor: Int32, _ address: Address) -> Int32 {
     withSocketAddress(address) { bind(descriptor, $0, $1) }
 }
 
