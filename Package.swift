@@ -82,7 +82,7 @@ let package = Package(
 
         // The parts
         module("RuntimeControl", ["Diagnostics", "Digest", "UnixSockets"]),
-        module("RuntimeLaunch", ["Diagnostics", "Digest", "UnixSockets"]),
+        module("RuntimeLaunch", ["Diagnostics", "Digest", "Processes", "UnixSockets"]),
         module("Containment", ["CContainment", "Diagnostics", "RuntimeLaunch"]),
         module(
             "EdgeAgent",
@@ -173,7 +173,10 @@ let package = Package(
                 "EdgeAgent", "FileSystem", "JSON", "Registry", "UpdateFramework", "WallClock", "Zstd",
             ]
         ),
-        tests("ContainmentTests", ["Containment", "Diagnostics", "FileSystem", "RuntimeLaunch", "UnixSockets"]),
+        tests(
+            "ContainmentTests",
+            ["Containment", "Diagnostics", "Digest", "FileSystem", "Processes", "RuntimeLaunch", "UnixSockets"]
+        ),
         tests(
             "RegistryTests",
             [

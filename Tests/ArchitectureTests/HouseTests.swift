@@ -16,7 +16,7 @@ private let table = """
     Registry:       BundleFormat BundleManifest Crypto Deployment Diagnostics Digest FileSystem JSON UpdateFramework WallClock
     Containment:    CContainment Diagnostics RuntimeLaunch
     RuntimeControl: Diagnostics Digest UnixSockets
-    RuntimeLaunch:  Diagnostics Digest UnixSockets
+    RuntimeLaunch:  Diagnostics Digest Processes UnixSockets
     Packager:       BundleFormat BundleManifest Crypto Diagnostics Digest FileSystem JSON Processes YAML
     EdgeRuntime:    BundleManifest CScriptWorker Diagnostics Digest FileSystem HTTPServer JSON ONNXRuntime Processes \
                     RuntimeControl UnixSockets
