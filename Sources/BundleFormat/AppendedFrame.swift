@@ -6,6 +6,8 @@ internal import FileSystem
 package struct AppendedFrame: Equatable, Sendable {
     /// An OMS signature (the text of `model.sig`).
     package static let signatureTag = "EDGESIG1"
+    /// Signed metadata and documents of a repository, see `OfflineChain`.
+    package static let offlineTag = "EDGEOFF1"
     /// The largest frame that is read: the signature of some 250,000 files.
     package static let sizeLimit = 64 << 20
     package static let countLimit = 64

@@ -1,5 +1,5 @@
 package import BundleManifest
-internal import Digest
+package import Digest
 internal import FileSystem
 internal import JSON
 internal import Zstd
@@ -35,6 +35,10 @@ package struct BundleReader: Sendable {
         package let head: BundleHead
         /// Bytes up to the end of the index: the file as it was built.
         package let builtSize: Int
+        /// SHA-256 of the bytes before the index, and of the index; together they tell these bytes from any others.
+        package let contentDigest: SHA256Digest
+        package let indexDigest: SHA256Digest
+        package let indexSize: Int
         package let appended: [AppendedFrame]
     }
 
@@ -103,6 +107,7 @@ package struct BundleReader: Sendable {
             throw scanner.malformed("the index does not fit the bytes before it: one of the two was changed")
         }
         let builtSize = scanner.offset
+        let indexDigest = scanner.takeDigest()
 
         var appended: [AppendedFrame] = []
         var total = 0
@@ -113,7 +118,14 @@ package struct BundleReader: Sendable {
             else { throw scanner.malformed("something other than a few appended frames follows the bundle") }
             appended.append(known)
         }
-        return Archive(head: head, builtSize: builtSize, appended: appended)
+        return Archive(
+            head: head,
+            builtSize: builtSize,
+            contentDigest: digest,
+            indexDigest: indexDigest,
+            indexSize: indexFrame.count,
+            appended: appended
+        )
     }
 }
 

@@ -10,7 +10,7 @@ private let nameless: Int32 = 0o20_000_000 | O_DIRECTORY
 package struct AtomicFile: ~Copyable {
     /// The file while it has no name of its own; readable as well.
     package let file: File
-    private let path: String
+    private var path: String
     private var temporaryPath: String?
 
     /// Begins a file that is to be at `path`, replacing one that may be there. `mode` holds whatever the umask.
@@ -31,6 +31,9 @@ package struct AtomicFile: ~Copyable {
     package func copy(_ count: Int, of source: borrowing File, at offset: Int) throws(FileError) {
         try file.copy(count, of: source, at: offset)
     }
+
+    /// Gives it another name to appear under, in the same folder: one that only its content tells.
+    package mutating func rename(to name: String) { path = FileSystem.join(FileSystem.parent(of: path), name) }
 
     /// Puts the bytes on the disk, then the name. Throws where the disk is full; then nothing is at the path that
     /// wasn't there before.

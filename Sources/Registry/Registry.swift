@@ -1,1 +1,250 @@
-// Begun.
+internal import Crypto
+internal import Deployment
+package import Digest
+internal import FileSystem
+package import UpdateFramework
+package import WallClock
+
+/// A repository in a folder as its publishers see it: what exists, what is deployed, who may say so.
+///
+/// Every change writes the next version of one role, signed by that role's key; nothing is in effect before `commit`.
+/// Where another publisher was faster the change is worked out and written again on top of theirs.
+package struct Registry {
+    package let folder: String
+    package private(set) var editor: RepositoryEditor
+    package let policy: RegistryPolicy
+    package let now: UTCTime
+    let storage: RepositoryDirectory
+    let blobs: BlobFolder
+
+    /// How often a change is tried again after another publisher was faster.
+    private static let attempts = 16
+
+    /// Opens a repository.
+    ///
+    /// - Parameter now: the time, from the clock; expiries are counted from it.
+    package init(opening folder: String, now: UTCTime) throws {
+        let first = FileSystem.join(folder, "metadata/1.root.json")
+        guard try FileSystem.statusFollowingLinks(of: first) != nil else {
+            throw RegistryError.notARepository(path: folder)
+        }
+        self.folder = folder
+        self.now = now
+        storage = RepositoryDirectory(folder)
+        blobs = BlobFolder(of: folder)
+        let policyPath = FileSystem.join(folder, RegistryPolicy.fileName)
+        let hasPolicy = try FileSystem.statusFollowingLinks(of: policyPath) != nil
+        policy =
+            hasPolicy
+            ? try RegistryPolicy.parse(try FileSystem.read(policyPath, limit: 65_536), path: policyPath)
+            : RegistryPolicy()
+        editor = try RepositoryEditor(opening: storage)
+    }
+
+    /// What was written anew for other publishers' sake is lost with the old view.
+    mutating func reopen() throws { editor = try RepositoryEditor(opening: storage) }
+}
+
+// MARK: beginning
+
+extension Registry {
+    package struct Created: Sendable {
+        /// Where a box's first trust is to come from.
+        package let rootPath: String
+        package let rootDigest: SHA256Digest
+        /// Key files that were made; others were there.
+        package let newKeys: [String]
+    }
+
+    /// Makes a repository with all roles and an empty list of revocations; whole, or nothing is there.
+    ///
+    /// Keys that are missing in the folder are made. Throws `exists` where there is a repository.
+    package static func create(
+        at folder: String,
+        keys: KeyFolder,
+        policy: RegistryPolicy = RegistryPolicy(),
+        now: UTCTime
+    ) throws -> Created {
+        let metadata = FileSystem.join(folder, "metadata")
+        guard try FileSystem.statusFollowingLinks(of: metadata) == nil else {
+            throw RegistryError.exists(path: folder)
+        }
+        try FileSystem.createDirectories(FileSystem.parent(of: folder))
+        let made = try AtomicDirectory(at: folder)
+        try makeKeyFolder(keys.folder)
+        var newKeys: [String] = []
+        var held: [RegistryRole: PrivateKey] = [:]
+        for role in RegistryRole.all {
+            let (key, isNew) = try keys.keyMakingIt(of: role)
+            held[role] = key
+            if isNew { newKeys.append(keys.path(of: role)) }
+        }
+        try write(in: made.temporaryPath, held, policy, now)
+        try made.commit(durably: true)
+        let rootPath = FileSystem.join(metadata, "1.root.json")
+        let root = try FileSystem.read(rootPath, limit: UpdateLimits().rootBytes)
+        return Created(rootPath: rootPath, rootDigest: SHA256.digest(root), newKeys: newKeys)
+    }
+
+    private static func makeKeyFolder(_ folder: String) throws {
+        guard try FileSystem.statusFollowingLinks(of: folder) == nil else { return }
+        try FileSystem.createDirectories(FileSystem.parent(of: folder))
+        try FileSystem.createDirectory(folder, mode: 0o700)
+    }
+
+    private static func write(
+        in folder: String,
+        _ keys: [RegistryRole: PrivateKey],
+        _ policy: RegistryPolicy,
+        _ now: UTCTime
+    ) throws {
+        let signers = try keys.mapValues { try PrivateKeySigner($0) }
+        func publicKey(_ role: RegistryRole) throws -> [PublicKey] { try keys[role].map { [try $0.publicKey] } ?? [] }
+        let root = try RootMetadata(expires: now.advanced(by: policy.root)) { name in
+            let role = RegistryRole.topLevel.first { $0.name == name }
+            return (try role.map(publicKey) ?? [], 1)
+        }
+        let storage = RepositoryDirectory(folder)
+        let all = Array(signers.values)
+        var editor = try RepositoryEditor.create(in: storage, root: root, signers: all)
+        let expires = now.advanced(by: policy.targets)
+        let revocations = try editor.store(try Revocations().encoded(), as: try targetPath(Revocations.path))
+        try editor.publish(.targets, expires: expires, signers: all) { targets in
+            targets.targets[Revocations.path] = revocations
+            var delegations = Delegations()
+            for role in RegistryRole.delegated {
+                guard let delegated = DelegatedRole(role.name, paths: role.paths) else { continue }
+                try delegations.delegate(to: delegated, keys: try publicKey(role))
+            }
+            targets.delegations = delegations
+        }
+        for role in RegistryRole.delegated {
+            try editor.publish(role.name, expires: expires, signers: all) { _ in }
+        }
+        try FileSystem.createDirectory(FileSystem.join(folder, "blobs"), mode: 0o755)
+        try FileSystem.write(policy.encoded(), to: FileSystem.join(folder, RegistryPolicy.fileName))
+        try editor.commit(now: now, lifetimes: policy.online, signers: all, pollInterval: policy.poll)
+    }
+}
+
+func targetPath(_ text: String) throws(RepositoryError) -> TargetPath {
+    guard let path = TargetPath(text) else { throw .badTargetPath(text) }
+    return path
+}
+
+// MARK: changing
+
+extension Registry {
+    /// What a publisher wants of a role, worked out from the repository as it is.
+    struct Change<Result> {
+        let result: Result
+        /// Nil where all is as wanted already.
+        let edit: ((inout TargetsMetadata) throws -> Void)?
+    }
+
+    /// Writes the next version of a role, unless there is nothing to change.
+    mutating func change<Result>(
+        _ role: RegistryRole,
+        keys: KeyFolder,
+        _ plan: (RepositoryEditor) throws -> Change<Result>
+    ) throws -> Result {
+        var attempt = 1
+        while true {
+            do {
+                let planned = try plan(editor)
+                guard let edit = planned.edit else { return planned.result }
+                let signer = try signer(of: role, keys)
+                let expires = now.advanced(by: policy.targets)
+                try editor.publish(role.name, expires: expires, signers: [signer], edit: edit)
+                return planned.result
+            } catch let error as RepositoryError {
+                guard case .changedMeanwhile = error, attempt < Self.attempts else { throw error }
+            }
+            attempt += 1
+            try reopen()
+        }
+    }
+
+    /// The role's signer; throws where the key is missing or not the one that is trusted.
+    func signer(of role: RegistryRole, _ keys: KeyFolder) throws -> PrivateKeySigner {
+        let signer = try keys.signer(of: role)
+        guard keyIDs(of: role).contains(signer.key.id) else {
+            throw RegistryError.wrongKey(role: role.text, path: keys.path(of: role))
+        }
+        return signer
+    }
+
+    func keyIDs(of role: RegistryRole) -> [String] {
+        if role.isTopLevel { return editor.root.body.keys(of: role.name).keyIDs }
+        return editor.roles[.targets]?.delegations?[role.name]?.keys.keyIDs ?? []
+    }
+
+    /// Whether something was published that is not in effect yet.
+    package var hasUncommitted: Bool {
+        guard let snapshot = editor.snapshot?.body else { return true }
+        return editor.roles.contains { role, metadata in snapshot[role]?.version != metadata.version }
+    }
+
+    /// What became of what was published.
+    package enum Outcome: Equatable, Sendable {
+        /// It is in effect, with this version of the timestamp.
+        case committed(timestamp: Int)
+        /// The keeper has yet to commit it: the keys of these roles are not here.
+        case published(lacking: [String])
+
+        package var isCommitted: Bool { if case .committed = self { true } else { false } }
+    }
+
+    /// Puts into effect what was published, where the keeper's keys are at hand.
+    ///
+    /// Throws `blobMissing` where a bundle or an acceptance set would be listed whose bytes are not there.
+    package mutating func commit(keys: KeyFolder, renewSnapshot: Bool = false) throws -> Outcome {
+        let keeper: [RegistryRole] = [.snapshot, .timestamp]
+        let lacking = try keeper.filter { try !keys.holds($0) }.map(\.text)
+        guard lacking.isEmpty else { return .published(lacking: lacking) }
+        var attempt = 1
+        while true {
+            do {
+                try checkBlobs()
+                let signers = try keeper.map { try signer(of: $0, keys) }
+                try editor.commit(
+                    now: now,
+                    lifetimes: policy.online,
+                    signers: signers,
+                    pollInterval: policy.poll,
+                    renewSnapshot: renewSnapshot
+                )
+                return .committed(timestamp: editor.timestamp?.body.version ?? 0)
+            } catch let error as RepositoryError {
+                guard case .changedMeanwhile = error, attempt < Self.attempts else { throw error }
+            }
+            attempt += 1
+            try reopen()
+        }
+    }
+
+    /// Throws `keyMissing` where a keeper's key is not at hand.
+    package func requireKeeper(_ keys: KeyFolder) throws {
+        for role in [RegistryRole.snapshot, .timestamp] { _ = try signer(of: role, keys) }
+    }
+}
+
+// MARK: reading
+
+extension Registry {
+    /// The file that the newest version of a role lists under a path.
+    func listed(_ path: String, by role: RegistryRole) -> TargetFile? { editor.roles[role.name]?.targets[path] }
+
+    /// The bytes of a listed document, checked.
+    func document(_ path: String, _ file: TargetFile) throws -> [UInt8] {
+        let place = try targetPath(path).repositoryPath(hashPrefix: file.hashes.fileNamePrefix)
+        let repositoryPath = RepositoryPath(components: ["targets"] + place.components)
+        guard let bytes = try storage.read(repositoryPath, limitBytes: file.length) else {
+            throw RegistryError.damaged(path: path, reason: "its file is missing")
+        }
+        guard bytes.count == file.length, FileHashes(of: bytes).sha256 == file.hashes.sha256 else {
+            throw RegistryError.damaged(path: path, reason: "it is not what signed metadata says")
+        }
+        return bytes
+    }
+}

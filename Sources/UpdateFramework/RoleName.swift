@@ -7,7 +7,8 @@ package struct RoleName: Hashable, Comparable, Sendable, CustomStringConvertible
     package static let snapshot = RoleName(known: "snapshot")
     package static let targets = RoleName(known: "targets")
 
-    private init(known text: String) { self.text = text }
+    /// A name that stands in a program's own tables: short and plain, which nothing checks.
+    package init(known text: String) { self.text = text }
 
     /// Nil for a name that no file could be called after: empty, with control characters, or longer than 200 bytes once
     /// it is percent-encoded (255 is the longest file name, and a version and `.json` are added to it).

@@ -12,7 +12,8 @@ Program(
         subcommands: [
             InitCommand.command, LockCommand.command, BuildCommand.command, TestCommand.command, SignCommand.command,
             SignatureCommand.command, VerifyCommand.command, InspectCommand.command, ExtractCommand.command,
-            KeyCommand.command,
+            KeyCommand.command, RepoCommand.command, PublishCommand.command, AcceptanceCommand.command,
+            DeployCommand.command, RolloutCommand.command, RevokeCommand.command,
         ]
     ),
     version: packagerVersion

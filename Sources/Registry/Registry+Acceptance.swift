@@ -1,0 +1,131 @@
+package import Deployment
+package import Digest
+internal import FileSystem
+internal import JSON
+internal import UpdateFramework
+
+/// An acceptance set as the registry lists it.
+package struct PublishedAcceptance: Equatable, Sendable {
+    package let document: Acceptance
+    /// SHA-256 of the document, which a deployment's gate names.
+    package let digest: SHA256Digest
+}
+
+extension Registry {
+    /// What an acceptance set is to be, but for its version and data.
+    package struct AcceptanceRequest: Sendable {
+        package var endpoint: EndpointName
+        package var metric: Acceptance.Metric
+        package var bar: Acceptance.Bar
+        package var output: String?
+
+        package init(endpoint: EndpointName, metric: Acceptance.Metric, bar: Acceptance.Bar, output: String? = nil) {
+            self.endpoint = endpoint
+            self.metric = metric
+            self.bar = bar
+            self.output = output
+        }
+    }
+
+    /// Publishes labelled data with its metric and bar as the endpoint's next acceptance set. Returns it, and whether it
+    /// is new: what equals the newest one is not published again.
+    package mutating func publishAcceptance(
+        _ data: String,
+        _ request: AcceptanceRequest,
+        keys: KeyFolder
+    ) throws -> (acceptance: PublishedAcceptance, isNew: Bool) {
+        _ = try signer(of: .acceptance, keys)
+        let checked = try AcceptanceData.check(data)
+        let blob = try blobs.store(data, parts: [(checked.bytes, checked.digest)])
+        let view = self
+        return try change(.acceptance, keys: keys) { editor in
+            let existing = try view.acceptances(in: editor).filter { $0.document.location.endpoint == request.endpoint }
+            let newest = existing.max { $0.document.location.version < $1.document.location.version }
+            var document = Acceptance(
+                location: AcceptanceLocation(
+                    endpoint: request.endpoint,
+                    version: newest?.document.location.version ?? 1
+                ),
+                metric: request.metric,
+                bar: request.bar,
+                data: blob.digest,
+                dataBytes: blob.bytes,
+                records: checked.records
+            )
+            document.output = request.output
+            if let newest, newest.document == document { return Change(result: (newest, false), edit: nil) }
+            if let newest {
+                document.location = AcceptanceLocation(
+                    endpoint: request.endpoint,
+                    version: newest.document.location.version + 1
+                )
+            }
+            let bytes = try document.encoded()
+            let path = document.location.path
+            let file = try editor.store(bytes, as: try targetPath(path))
+            let published = PublishedAcceptance(document: document, digest: SHA256.digest(bytes))
+            return Change(result: (published, true)) { $0.targets[path] = file }
+        }
+    }
+
+    /// Every acceptance set that is published, in the order of endpoints and versions.
+    package var acceptances: [PublishedAcceptance] { get throws { try acceptances(in: editor) } }
+
+    func acceptances(in editor: RepositoryEditor) throws -> [PublishedAcceptance] {
+        var found: [PublishedAcceptance] = []
+        for (path, file) in editor.roles[RegistryRole.acceptance.name]?.targets ?? [:] {
+            guard let location = AcceptanceLocation(path: path), let digest = file.hashes.sha256 else { continue }
+            let document = try Acceptance.parse(try document(path, file), at: location)
+            found.append(PublishedAcceptance(document: document, digest: digest))
+        }
+        return found.sorted {
+            let (left, right) = ($0.document.location, $1.document.location)
+            return (left.endpoint, left.version) < (right.endpoint, right.version)
+        }
+    }
+
+    /// An endpoint's acceptance set, the newest where no version is given. Throws `notPublished`.
+    package func acceptance(of endpoint: EndpointName, version: Int? = nil) throws -> PublishedAcceptance {
+        let existing = try acceptances.filter { $0.document.location.endpoint == endpoint }
+        guard let found = existing.last(where: { version == nil || $0.document.location.version == version }) else {
+            let what = "acceptance set \(version.map { "\($0) " } ?? "")of endpoint \(endpoint)"
+            throw RegistryError.notPublished(what: what, known: existing.map { "\($0.document.location.version)" })
+        }
+        return found
+    }
+}
+
+/// Labelled data: JSON lines, each with `inputs`, as the endpoint's requests have them, and `label`.
+enum AcceptanceData {
+    static let lineLimit = 16 << 20
+
+    /// Reads every line; nothing of the file is kept.
+    static func check(_ path: String) throws -> (bytes: Int, records: Int, digest: SHA256Digest) {
+        let file = try MappedFile(path)
+        return try file.withBytes { bytes in
+            var (records, line, start) = (0, 0, 0)
+            while start < bytes.count {
+                line += 1
+                let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+                if start < end {
+                    try check(UnsafeRawBufferPointer(rebasing: bytes[start..<end]), path, line)
+                    records += 1
+                }
+                start = end + 1
+            }
+            guard records > 0 else { throw RegistryError.badRecord(path: path, line: 1, problem: "it has no record") }
+            return (bytes.count, records, SHA256.digest(bytes))
+        }
+    }
+
+    private static func check(_ bytes: UnsafeRawBufferPointer, _ path: String, _ line: Int) throws(RegistryError) {
+        do throws(JSONError) {
+            let value = try JSONValue.parse(buffer: bytes, limits: JSONLimits(bytes: lineLimit))
+            let fields = try JSONFields(value, path: "")
+            _ = try fields.value("inputs")
+            _ = try fields.value("label")
+        } catch {
+            throw .badRecord(path: path, line: line, problem: error.message)
+        }
+    }
+}

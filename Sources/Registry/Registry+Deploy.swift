@@ -1,0 +1,307 @@
+package import BundleManifest
+package import Deployment
+package import Digest
+internal import FileSystem
+internal import UpdateFramework
+
+/// A deployment as the registry lists it.
+package struct PublishedDeployment: Equatable, Sendable {
+    package let document: Deployment
+    package let digest: SHA256Digest
+}
+
+extension Registry {
+    /// What an endpoint is to run, and by what plan; the serial and the digests are found here.
+    package struct DeploymentRequest: Sendable {
+        package enum Wish: Sendable {
+            case bundle(BundleReference)
+            case absent
+        }
+
+        package var channel: Channel
+        package var endpoint: EndpointName
+        package var wish: Wish
+        package var reason: String
+        package var author: String
+        package var selector: Selector?
+        package var priority = 0
+        package var waves: [Wave] = []
+        /// The version of the endpoint's acceptance set.
+        package var acceptance: Int?
+        package var thresholds: [Gates.Threshold] = []
+        package var soak: Gates.Soak?
+        package var fallback: [BundleReference] = []
+        package var minimumVersion: BundleVersion?
+        package var deadlineSeconds: Int?
+        package var freshnessSeconds: Int?
+        package var allowsInterfaceChange = false
+
+        package init(channel: Channel, endpoint: EndpointName, wish: Wish, reason: String, author: String) {
+            self.channel = channel
+            self.endpoint = endpoint
+            self.wish = wish
+            self.reason = reason
+            self.author = author
+        }
+    }
+
+    /// Publishes the endpoint's next deployment. Nothing moves before its rollout is opened.
+    package mutating func deploy(_ request: DeploymentRequest, keys: KeyFolder) throws -> PublishedDeployment {
+        let view = self
+        return try change(.deployments(request.channel), keys: keys) { editor in
+            let earlier = try view.deployments(of: request.endpoint, in: request.channel, editor)
+            let serial = (earlier.last?.document.location.serial ?? 0) + 1
+            let document = try view.deployment(request, serial: serial, after: earlier.map(\.document), editor)
+            let bytes = try document.encoded()
+            let path = document.location.path
+            let file = try editor.store(bytes, as: try targetPath(path))
+            let published = PublishedDeployment(document: document, digest: SHA256.digest(bytes))
+            return Change(result: published) { $0.targets[path] = file }
+        }
+    }
+
+    private func deployment(
+        _ request: DeploymentRequest,
+        serial: Int,
+        after earlier: [Deployment],
+        _ editor: RepositoryEditor
+    ) throws -> Deployment {
+        let state: Deployment.State
+        switch request.wish {
+        case .absent: state = .absent
+        case .bundle(let reference):
+            let bundles = try Self.bundles(meantBy: reference, in: editor)
+            try checkAllowed(bundles, after: earlier, editor)
+            state = .bundles(bundles.map(\.digest))
+        }
+        var document = Deployment(
+            location: DeploymentLocation(channel: request.channel, endpoint: request.endpoint, serial: serial),
+            state: state,
+            reason: request.reason,
+            author: request.author
+        )
+        document.selector = request.selector
+        document.priority = request.priority
+        document.waves = request.waves
+        document.gates.thresholds = request.thresholds
+        document.gates.soak = request.soak
+        if let version = request.acceptance {
+            let acceptance = try acceptance(of: request.endpoint, version: version)
+            document.gates.acceptance = Gates.AcceptanceReference(version: version, digest: acceptance.digest)
+        }
+        for reference in request.fallback {
+            let bundles = try Self.bundles(meantBy: reference, in: editor)
+            try checkAllowed(bundles, after: [], editor)
+            document.fallback += bundles.map(\.digest)
+        }
+        document.minimumVersion = request.minimumVersion
+        document.deadlineSeconds = request.deadlineSeconds
+        document.freshnessSeconds = request.freshnessSeconds
+        document.allowsInterfaceChange = request.allowsInterfaceChange
+        return document
+    }
+
+    /// A box would refuse these; better that their operator hears it.
+    private func checkAllowed(
+        _ bundles: [PublishedBundle],
+        after earlier: [Deployment],
+        _ editor: RepositoryEditor
+    ) throws {
+        let revoked = try revocations(in: editor).entries
+        for bundle in bundles {
+            let name = "\(bundle.location.name)@\(bundle.location.version)"
+            if let entry = revoked[bundle.digest] { throw RegistryError.revoked(bundle: name, reason: entry.reason) }
+            if let floor = earlier.compactMap(\.minimumVersion).max(), bundle.location.version < floor {
+                throw RegistryError.belowFloor(bundle: name, floor: floor)
+            }
+        }
+    }
+
+    /// An endpoint's deployments in the order of their serials.
+    package func deployments(of endpoint: EndpointName, in channel: Channel) throws -> [PublishedDeployment] {
+        try deployments(of: endpoint, in: channel, editor)
+    }
+
+    func deployments(
+        of endpoint: EndpointName?,
+        in channel: Channel,
+        _ editor: RepositoryEditor
+    ) throws -> [PublishedDeployment] {
+        var found: [PublishedDeployment] = []
+        for (path, file) in editor.roles[RegistryRole.deployments(channel).name]?.targets ?? [:] {
+            guard let location = DeploymentLocation(path: path), let digest = file.hashes.sha256,
+                endpoint == nil || location.endpoint == endpoint
+            else { continue }
+            let document = try Deployment.parse(try document(path, file), at: location)
+            found.append(PublishedDeployment(document: document, digest: digest))
+        }
+        return found.sorted {
+            let (left, right) = ($0.document.location, $1.document.location)
+            return (left.endpoint, left.serial) < (right.endpoint, right.serial)
+        }
+    }
+}
+
+// MARK: rollouts
+
+extension Registry {
+    /// What a rollout is to be from now on.
+    package struct RolloutRequest: Sendable {
+        package var channel: Channel
+        package var endpoint: EndpointName
+        package var state: Rollout.State
+        /// The last wave that is open; nil leaves it as it is, or opens the first of a new deployment.
+        package var openWave: String?
+        package var reason: String?
+
+        package init(channel: Channel, endpoint: EndpointName, state: Rollout.State) {
+            self.channel = channel
+            self.endpoint = endpoint
+            self.state = state
+        }
+    }
+
+    /// Moves, pauses or aborts the endpoint's newest deployment, or opens it. Its epoch is above the last one's.
+    ///
+    /// Throws `notPublished` where nothing is deployed, `noSuchWave` for a wave that was not signed.
+    package mutating func roll(_ request: RolloutRequest, keys: KeyFolder) throws -> Rollout {
+        let view = self
+        return try change(.rollouts(request.channel), keys: keys) { editor in
+            let deployments = try view.deployments(of: request.endpoint, in: request.channel, editor)
+            guard let newest = deployments.last else {
+                let what = "a deployment of endpoint \(request.endpoint) in channel \(request.channel.rawValue)"
+                throw RegistryError.notPublished(what: what, known: [])
+            }
+            let location = RolloutLocation(channel: request.channel, endpoint: request.endpoint)
+            let previous = try view.rollout(at: location, editor)
+            let rollout = try Self.next(request, newest, previous, among: deployments)
+            let file = try editor.store(try rollout.encoded(), as: try targetPath(location.path))
+            return Change(result: rollout) { $0.targets[location.path] = file }
+        }
+    }
+
+    private static func next(
+        _ request: RolloutRequest,
+        _ newest: PublishedDeployment,
+        _ previous: Rollout?,
+        among deployments: [PublishedDeployment]
+    ) throws(RegistryError) -> Rollout {
+        let waves = newest.document.effectiveWaves.map(\.name)
+        let isSame = previous?.deployment == newest.digest
+        let open = request.openWave ?? (isSame ? previous?.openWave : nil) ?? waves.first
+        if let open, !waves.contains(open) { throw .noSuchWave(name: open, known: waves) }
+        var rollout = Rollout(
+            location: RolloutLocation(channel: request.channel, endpoint: request.endpoint),
+            deployment: newest.digest,
+            serial: newest.document.location.serial,
+            epoch: (previous?.epoch ?? 0) + 1,
+            state: request.state,
+            openWave: open
+        )
+        rollout.reason = request.reason
+        guard let previous else { return rollout }
+        // What is carried out stands on for boxes that the newest deployment is not meant for.
+        let known = Dictionary(deployments.map { ($0.digest, $0.document) }) { first, _ in first }
+        var completed = previous.completed
+        if !isSame, let document = known[previous.deployment], previous.state == .running,
+            previous.openWave == document.effectiveWaves.last?.name
+        {
+            completed.append(Rollout.Completed(deployment: previous.deployment, serial: previous.serial))
+        }
+        rollout.completed = completed.filter { entry in
+            known[entry.deployment].map { $0.audience != newest.document.audience } ?? false
+        }
+        return rollout
+    }
+
+    package func rollout(at location: RolloutLocation) throws -> Rollout? { try rollout(at: location, editor) }
+
+    func rollout(at location: RolloutLocation, _ editor: RepositoryEditor) throws -> Rollout? {
+        let role = RegistryRole.rollouts(location.channel).name
+        guard let file = editor.roles[role]?.targets[location.path] else { return nil }
+        return try Rollout.parse(try document(location.path, file), at: location)
+    }
+}
+
+// MARK: revocations
+
+extension Registry {
+    /// What is to become of bundles that must not run any more.
+    package enum RevocationRequest: Sendable {
+        case refuse
+        case stop
+        case replace(by: BundleReference)
+        /// Takes a revocation back.
+        case lift
+    }
+
+    /// Revokes bundles, or takes that back. Returns the bundles' digests, and whether anything changed.
+    package mutating func revoke(
+        _ reference: BundleReference,
+        _ request: RevocationRequest,
+        reason: String,
+        keys: KeyFolder
+    ) throws -> (digests: [SHA256Digest], isNew: Bool) {
+        let view = self
+        return try change(.targets, keys: keys) { editor in
+            let meant = try view.revocable(reference, editor)
+            var revocations = try view.revocations(in: editor)
+            let before = revocations
+            for (digest, platform) in meant {
+                switch request {
+                case .lift: revocations.entries[digest] = nil
+                case .refuse: revocations.entries[digest] = Revocations.Entry(action: .refuse, reason: reason)
+                case .stop: revocations.entries[digest] = Revocations.Entry(action: .stop, reason: reason)
+                case .replace(let other):
+                    let by = try Self.replacement(other, for: digest, platform, editor)
+                    revocations.entries[digest] = Revocations.Entry(action: .replace(by: by), reason: reason)
+                }
+            }
+            let digests = meant.map(\.digest)
+            if revocations == before { return Change(result: (digests, false), edit: nil) }
+            let bytes = try revocations.encoded()
+            // Read again as a box reads it.
+            _ = try Revocations.parse(bytes)
+            let file = try editor.store(bytes, as: try targetPath(Revocations.path))
+            return Change(result: (digests, true)) { $0.targets[Revocations.path] = file }
+        }
+    }
+
+    /// A digest may be revoked though nothing of it is published here: it may run somewhere.
+    private func revocable(
+        _ reference: BundleReference,
+        _ editor: RepositoryEditor
+    ) throws -> [(digest: SHA256Digest, platform: String?)] {
+        if case .digest(let digest) = reference {
+            let known = try Self.bundles(in: editor).first { $0.digest == digest }
+            return [(digest, known?.location.platform)]
+        }
+        return try Self.bundles(meantBy: reference, in: editor).map { ($0.digest, $0.location.platform) }
+    }
+
+    private static func replacement(
+        _ reference: BundleReference,
+        for digest: SHA256Digest,
+        _ platform: String?,
+        _ editor: RepositoryEditor
+    ) throws -> SHA256Digest {
+        let candidates = try bundles(meantBy: reference, in: editor)
+        let fitting = candidates.first { $0.location.platform == platform }
+        guard let chosen = fitting ?? (candidates.count == 1 ? candidates.first : nil) else {
+            throw RegistryError.contradiction(
+                "\(reference) has no bundle for \(platform ?? "the platform of sha256:\(digest)"); name one by its digest"
+            )
+        }
+        guard chosen.digest != digest else {
+            throw RegistryError.contradiction("\(reference) can't take its own place")
+        }
+        return chosen.digest
+    }
+
+    package var revocations: Revocations { get throws { try revocations(in: editor) } }
+
+    func revocations(in editor: RepositoryEditor) throws -> Revocations {
+        guard let file = editor.roles[.targets]?.targets[Revocations.path] else { return Revocations() }
+        return try Revocations.parse(try document(Revocations.path, file))
+    }
+}

@@ -1,0 +1,91 @@
+package import BundleManifest
+package import Diagnostics
+package import Digest
+
+/// Why something can't be published, or a repository can't be used as a registry.
+package enum RegistryError: ExplainedError, Equatable {
+    /// There is a repository at the path already.
+    case exists(path: String)
+    /// Nothing at the path is a repository.
+    case notARepository(path: String)
+    /// It was made by a later program.
+    case tooNew(path: String, format: String)
+    /// The file that steers its writers can't be read.
+    case badPolicy(path: String, reason: String)
+    /// The key of a role is not where it should be.
+    case keyMissing(role: String, path: String)
+    /// The key at the path is not the one that the repository trusts for the role.
+    case wrongKey(role: String, path: String)
+    /// Others have published other content under this name, version and platform.
+    case versionTaken(path: String, published: SHA256Digest, offered: SHA256Digest)
+    /// The repository lists no such thing.
+    case notPublished(what: String, known: [String])
+    /// The bundle has been revoked.
+    case revoked(bundle: String, reason: String)
+    /// The bundle is older than the floor that was deployed before.
+    case belowFloor(bundle: String, floor: BundleVersion)
+    /// A published document can't be found or is not what metadata says.
+    case damaged(path: String, reason: String)
+    /// The rollout names no such wave.
+    case noSuchWave(name: String, known: [String])
+    /// An acceptance set's data is not as it must be.
+    case badRecord(path: String, line: Int, problem: String)
+    /// A blob that a signed document names is not there.
+    case blobMissing(digest: SHA256Digest, neededBy: String)
+    /// What is asked for contradicts itself.
+    case contradiction(String)
+
+    package var message: String {
+        switch self {
+        case .exists(let path): "there is a repository in \(path) already"
+        case .notARepository(let path): "\(path) is not a repository: it has no metadata/1.root.json"
+        case .tooNew(let path, let format): "\(path) has format \(format), which is newer than this program"
+        case .badPolicy(let path, let reason): "\(path) can't be read: \(reason)"
+        case .keyMissing(let role, let path): "the key of role \(role) is missing: there is no \(path)"
+        case .wrongKey(let role, let path): "\(path) is not a key that the repository trusts for role \(role)"
+        case .versionTaken(let path, let published, let offered):
+            "\(path) is published with other content: sha256:\(published), not sha256:\(offered)"
+        case .notPublished(let what, let known):
+            "\(what) is not published here"
+                + (known.isEmpty ? "" : "; there is \(known.prefix(8).joined(separator: ", "))")
+                + (known.count > 8 ? " and \(known.count - 8) more" : "")
+        case .revoked(let bundle, let reason): "\(bundle) is revoked: \(reason)"
+        case .belowFloor(let bundle, let floor): "\(bundle) is below the floor \(floor) that was deployed before"
+        case .damaged(let path, let reason): "\(path) is damaged: \(reason)"
+        case .noSuchWave(let name, let known):
+            "the deployment has no wave \(name); its waves are \(known.joined(separator: ", "))"
+        case .badRecord(let path, let line, let problem): "\(path), line \(line): \(problem)"
+        case .blobMissing(let digest, let neededBy): "blobs/\(digest) is missing, and \(neededBy) names it"
+        case .contradiction(let problem): problem
+        }
+    }
+
+    package var hint: String? {
+        switch self {
+        case .exists: "publish to it, or choose another folder"
+        case .notARepository(let path): "make one with: edgepack repo init \(path) --keys KEYDIR"
+        case .tooNew: "update this program"
+        case .badPolicy, .damaged, .blobMissing:
+            "bring it back from a copy; edgepack repo verify lists all that is wrong"
+        case .keyMissing: "whoever holds that key has to run this, or --keys names another folder"
+        case .wrongKey: "--keys names the keys of another repository, or the role's key was rotated"
+        case .versionTaken: "a version is never changed: build it under the next one"
+        case .notPublished: "publish it first: edgepack publish FILE --to REPO --keys KEYDIR"
+        case .revoked: "deploy another version; edgepack revoke --lift takes a revocation back"
+        case .belowFloor: "a floor is only raised: build the fix as a newer version"
+        case .badRecord: "each line is one JSON object such as {\"inputs\": …, \"label\": …}"
+        case .noSuchWave, .contradiction: nil
+        }
+    }
+
+    package var exitCode: ExitCode {
+        switch self {
+        case .exists, .versionTaken: .cannotCreate
+        case .notARepository, .keyMissing, .notPublished: .noInput
+        case .tooNew, .badPolicy: .configuration
+        case .wrongKey: .noPermission
+        case .revoked, .belowFloor, .noSuchWave, .contradiction: .failed
+        case .damaged, .badRecord, .blobMissing: .dataError
+        }
+    }
+}

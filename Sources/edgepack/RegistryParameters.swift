@@ -1,0 +1,100 @@
+import BundleManifest
+import CommandLine
+import Deployment
+import Diagnostics
+import Glibc
+import Processes
+import Registry
+import WallClock
+
+/// What the commands around a repository take.
+enum RegistryParameters {
+    static let repository = Argument("REPO", .directory, summary: "folder of the repository")
+    static let to = Option.required("to", .directory.named("REPO"), summary: "folder of the repository")
+    static let keys = Option.required(
+        "keys",
+        .directory.named("KEYDIR"),
+        environment: "EDGEPACK_KEYS",
+        summary: "folder with the private keys of the roles that you hold, ROLE.pem"
+    )
+    static let endpoint = Option.required("endpoint", endpointName, summary: "name of the scoring service on a box")
+    static let channel = Option.required(
+        "channel",
+        .choice(of: Channel.allCases).named("CHANNEL"),
+        summary: "whose deployments a box follows"
+    )
+    static let author = Option.optional(
+        "author",
+        .text,
+        environment: "EDGEPACK_AUTHOR",
+        summary: "who says so, for the record; without it the name of this machine's user"
+    )
+
+    static let endpointName = ValueType<EndpointName>(
+        placeholder: "ENDPOINT",
+        read: { (text: String) throws(InvalidValue) in
+            guard let name = EndpointName(text) else {
+                let rule = "1 to 64 lowercase letters, digits, '.', '_' and '-', with a letter or digit at both ends"
+                throw InvalidValue(text, "is not \(rule)")
+            }
+            return name
+        },
+        show: { $0.text }
+    )
+
+    static let bundle = ValueType<BundleReference>(
+        placeholder: "BUNDLE",
+        sample: "digits@3",
+        read: { (text: String) throws(InvalidValue) in
+            guard let reference = BundleReference(text) else {
+                throw InvalidValue(text, "is neither NAME@VERSION nor a bundle digest of 64 hexadecimal digits")
+            }
+            return reference
+        },
+        show: { "\($0)" }
+    )
+
+    static let version = ValueType<BundleVersion>(
+        placeholder: "VERSION",
+        read: { (text: String) throws(InvalidValue) in
+            guard let version = BundleVersion(text) else {
+                throw InvalidValue(text, "is not one to four numbers, such as 3 or 1.2.0")
+            }
+            return version
+        },
+        show: { "\($0)" }
+    )
+
+    static var now: UTCTime { UTCTime(seconds: Int64(time(nil))) }
+
+    static func author(_ arguments: ParsedArguments) -> String {
+        if let author = arguments[author] { return author }
+        let environment = Processes.inheritedEnvironment()
+        return environment["USER"] ?? environment["LOGNAME"] ?? "user \(geteuid())"
+    }
+
+    /// The keys, with a warning for those that others on this machine can read.
+    static func keys(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> KeyFolder {
+        let keys = KeyFolder(arguments[keys])
+        for path in try keys.exposed() { terminal.warning("\(path) can be read by others: chmod 600 \(path)") }
+        return keys
+    }
+
+    static func open(_ arguments: ParsedArguments) throws -> Registry {
+        try Registry(opening: arguments[to], now: now)
+    }
+
+    /// Commits where the keeper's keys are here, and says what came of it.
+    static func commit(_ registry: inout Registry, _ keys: KeyFolder, _ terminal: Terminal) throws -> Registry.Outcome {
+        let outcome = try registry.commit(keys: keys)
+        switch outcome {
+        case .committed(let timestamp): terminal.notice("in effect with timestamp \(timestamp)")
+        case .published(let lacking):
+            terminal.notice(
+                "not in effect yet: the keys of \(lacking.joined(separator: " and ")) are not here; their holder runs "
+                    + "`edgepack repo commit \(registry.folder) --keys KEYDIR`"
+            )
+        }
+        return outcome
+    }
+}
