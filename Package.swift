@@ -184,7 +184,7 @@ let package = Package(
                 "FileSystem", "JSON", "UpdateFramework", "WallClock",
             ]
         ),
-        tests("RuntimeControlTests", ["RuntimeControl", "Digest", "UnixSockets"]),
+        tests("RuntimeControlTests", ["RuntimeControl", "Diagnostics", "Digest", "UnixSockets"]),
         tests("UnixSocketsTests", ["UnixSockets", "Diagnostics"]),
         tests(
             "EdgeRuntimeTests",

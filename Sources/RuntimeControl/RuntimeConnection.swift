@@ -1,0 +1,94 @@
+package import UnixSockets
+
+/// An agent's side of the control socket: asks a runtime, and waits for the reply.
+///
+/// For one thread at a time. After an error other than `refused` the connection is closed, as a late reply would be taken
+/// for that to another request: connect again.
+package final class RuntimeConnection: Sendable {
+    private let connection: MessageConnection
+
+    /// Readable with `Poll` when the runtime has gone.
+    package var descriptor: Int32 { connection.descriptor }
+
+    package init(_ connection: MessageConnection) {
+        self.connection = connection
+    }
+
+    /// Connects to the control socket at `path`.
+    ///
+    /// - Throws: `socket`. A socket whose listener is there but is not served yet is connected to all the same.
+    package static func connect(to path: String, milliseconds: Int) throws(ControlError) -> RuntimeConnection {
+        do throws(SocketError) {
+            return RuntimeConnection(try MessageConnection.connect(to: path, milliseconds: milliseconds))
+        } catch {
+            throw .socket(error)
+        }
+    }
+
+    /// Who is there, and what it does.
+    package func hello(milliseconds: Int) throws(ControlError) -> RuntimeGreeting {
+        guard case .hello(let greeting) = try ask(.hello, milliseconds: milliseconds).reply else {
+            throw broken(.unexpected(.hello))
+        }
+        return greeting
+    }
+
+    /// Has a runtime in standby serve on a listening socket, which stays the caller's as well. When this returns, it
+    /// accepts.
+    package func accept(on listening: Int32, milliseconds: Int) throws(ControlError) {
+        guard case .accepting = try ask(.accept, with: listening, milliseconds: milliseconds).reply else {
+            throw broken(.unexpected(.accept))
+        }
+    }
+
+    /// The listening socket of a runtime that serves or drains.
+    package func socket(milliseconds: Int) throws(ControlError) -> Descriptor {
+        let (reply, descriptors) = try ask(.socket, milliseconds: milliseconds)
+        guard case .socket = reply, let descriptor = descriptors.first else { throw broken(.unexpected(.socket)) }
+        return descriptor
+    }
+
+    package func counters(milliseconds: Int) throws(ControlError) -> ServingCounters {
+        guard case .counters(let counters) = try ask(.counters, milliseconds: milliseconds).reply else {
+            throw broken(.unexpected(.counters))
+        }
+        return counters
+    }
+
+    /// Has it stop accepting and end when what is under way was answered. When this returns, it accepts no more.
+    package func drain(milliseconds: Int) throws(ControlError) {
+        guard case .draining = try ask(.drain, milliseconds: milliseconds).reply else {
+            throw broken(.unexpected(.drain))
+        }
+    }
+
+    private func ask(
+        _ request: ControlRequest,
+        with descriptor: Int32? = nil,
+        milliseconds: Int
+    ) throws(ControlError) -> (reply: ControlReply, descriptors: [Descriptor]) {
+        let message: MessageConnection.Message?
+        do throws(SocketError) {
+            guard connection.descriptor >= 0 else { throw .closed }
+            let passed = descriptor.map { [$0] } ?? []
+            try connection.send(request.encoded, descriptors: passed, milliseconds: milliseconds)
+            message = try connection.receive(limit: ControlProtocol.limitBytes, milliseconds: milliseconds)
+        } catch {
+            throw broken(.socket(error))
+        }
+        guard let message else { throw broken(.socket(.closed)) }
+        let reply: ControlReply
+        do throws(ControlError) {
+            reply = try ControlReply(message.bytes)
+        } catch {
+            throw broken(error)
+        }
+        if case .error(let text) = reply { throw .refused(request, text) }
+        return (reply, message.descriptors)
+    }
+
+    private func broken(_ error: ControlError) -> ControlError {
+        connection.close()
+        return error
+    }
+}
