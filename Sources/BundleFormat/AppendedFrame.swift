@@ -94,10 +94,17 @@ package struct BundleTail: Sendable {
     ///
     /// Throws `tooManyAppended` rather than write what no reader would take.
     package func replaceAppended(of path: String, with frames: [AppendedFrame]) throws {
+        try writeCopy(of: path, to: path, with: frames)
+    }
+
+    /// Writes `path`, the built file of `source` with `frames` behind it; whole or not at all.
+    ///
+    /// Throws `tooManyAppended` rather than write what no reader would take.
+    package func writeCopy(of sourcePath: String, to path: String, with frames: [AppendedFrame]) throws {
         guard frames.count <= AppendedFrame.countLimit,
             frames.reduce(0, { $0 + $1.bytes.count }) <= AppendedFrame.totalLimit
         else { throw BundleError.tooManyAppended(path: path) }
-        let source = try File.open(path)
+        let source = try File.open(sourcePath)
         let mode = try source.status().permissions
         let result = try AtomicFile(at: path, mode: mode)
         try result.copy(builtSize, of: source, at: 0)

@@ -11,7 +11,7 @@ package import WallClock
 /// Where another publisher was faster the change is worked out and written again on top of theirs.
 package struct Registry {
     package let folder: String
-    package private(set) var editor: RepositoryEditor
+    package internal(set) var editor: RepositoryEditor
     package let policy: RegistryPolicy
     package let now: UTCTime
     let storage: RepositoryDirectory

@@ -85,8 +85,13 @@ enum RegistryParameters {
     }
 
     /// Commits where the keeper's keys are here, and says what came of it.
-    static func commit(_ registry: inout Registry, _ keys: KeyFolder, _ terminal: Terminal) throws -> Registry.Outcome {
-        let outcome = try registry.commit(keys: keys)
+    static func commit(
+        _ registry: inout Registry,
+        _ keys: KeyFolder,
+        _ terminal: Terminal,
+        renewSnapshot: Bool = false
+    ) throws -> Registry.Outcome {
+        let outcome = try registry.commit(keys: keys, renewSnapshot: renewSnapshot)
         switch outcome {
         case .committed(let timestamp): terminal.notice("in effect with timestamp \(timestamp)")
         case .published(let lacking):
