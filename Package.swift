@@ -131,8 +131,8 @@ let package = Package(
         executable(
             "edgeagent",
             [
-                "CommandLine", "Deployment", "Diagnostics", "EdgeAgent", "FileSystem", "JSON", "Processes",
-                "UnixSockets", "WallClock",
+                "CommandLine", "Deployment", "Diagnostics", "Digest", "EdgeAgent", "FileSystem", "JSON", "Processes",
+                "WallClock",
             ]
         ),
         executable(

@@ -17,3 +17,22 @@ package enum ListenAddress: Equatable, Sendable, CustomStringConvertible {
         }
     }
 }
+
+extension ListenAddress {
+    /// From `HOST:PORT`, an IPv6 address in brackets; nil for anything else.
+    package init?(tcp text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+            return nil
+        }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+        guard !host.isEmpty else { return nil }
+        self = .tcp(host: String(host), port: port)
+    }
+
+    /// From `HOST:PORT`, or the absolute path of a Unix socket, also as `unix:PATH`; nil for anything else.
+    package init?(_ text: String) {
+        let path = text.hasPrefix("unix:") ? String(text.dropFirst(5)) : text
+        if path.hasPrefix("/") { self = .unix(path: path) } else { self.init(tcp: text) }
+    }
+}

@@ -73,7 +73,7 @@ enum ServeCommand {
         if let inherited { close(inherited) }
         if let path = arguments[socket] { return .unix(path: path) }
         if let text = arguments[listen] {
-            guard let address = ListenAddress(text) else {
+            guard let address = ListenAddress(tcp: text) else {
                 throw arguments.usageError("--listen takes an address and a port, such as 0.0.0.0:8080, not \(text)")
             }
             return address
@@ -89,18 +89,5 @@ enum ServeCommand {
             throw arguments.usageError("\(count) sockets were handed over (LISTEN_FDS), but one is listened on")
         }
         return 3
-    }
-}
-
-extension ListenAddress {
-    /// From `HOST:PORT`, an IPv6 address in brackets.
-    fileprivate init?(_ text: String) {
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
-            return nil
-        }
-        var host = text[..<colon]
-        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-        guard !host.isEmpty else { return nil }
-        self = .tcp(host: String(host), port: port)
     }
 }

@@ -4,7 +4,7 @@ import Testing
 private let table = """
     edgepack:       BundleFormat BundleManifest CommandLine Crypto Deployment Diagnostics Digest FileSystem JSON Packager \
                     Processes Registry UpdateFramework WallClock
-    edgeagent:      CommandLine Deployment Diagnostics EdgeAgent FileSystem JSON Processes UnixSockets WallClock
+    edgeagent:      CommandLine Deployment Diagnostics Digest EdgeAgent FileSystem JSON Processes WallClock
     edgeagent-sync: AgentSync CommandLine Deployment Diagnostics Digest EdgeAgent FileSystem JSON WallClock
     edgelaunch:     CommandLine Containment Diagnostics RuntimeLaunch UnixSockets
     edgeruntime:    CommandLine Diagnostics EdgeRuntime FileSystem JSON UnixSockets

@@ -101,7 +101,7 @@ extension UpdateHistory.Entry {
         )
     }
 
-    fileprivate var json: JSONValue {
+    package var json: JSONValue {
         [
             "boot": .string(boot), "bundle": .optional(bundle?.hex), "detail": .string(detail),
             "reason": .string(reason), "result": .optional(result), "sequence": .integer(sequence),

@@ -49,6 +49,8 @@ package struct StoreLayout: Hashable, Sendable {
     package func log(_ name: EndpointName, _ slot: Slot) -> String {
         path("endpoints", name.text, "\(slot.rawValue).log")
     }
+    /// What the last check of a candidate printed beside its record.
+    package func checkLog(_ name: EndpointName) -> String { path("endpoints", name.text, "check.log") }
     /// What a failed update's runtime printed, kept.
     package func failureLog(_ name: EndpointName) -> String { path("endpoints", name.text, "failed.log") }
 

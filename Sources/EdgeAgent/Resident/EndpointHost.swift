@@ -1,0 +1,526 @@
+internal import Deployment
+internal import Diagnostics
+internal import Digest
+internal import FileSystem
+internal import Glibc
+internal import UnixSockets
+internal import WallClock
+
+/// One endpoint of the box while the agent runs: carries out what its update machine says, and keeps it served.
+///
+/// Belongs to one thread, the agent's.
+final class EndpointHost {
+    let name: EndpointName
+    let box: BoxConfiguration
+    let environment: AgentEnvironment
+    private let settings: BoxConfiguration.Endpoint
+
+    private(set) var updater: EndpointUpdater
+    /// What metadata says of this endpoint; nil before any was admitted.
+    private(set) var plan: EndpointPlan?
+    private(set) var evidence: PlanEvidence?
+
+    /// Events that have happened and were not delivered yet.
+    private var events: [UpdateEvent] = []
+    private var lastEvent: Duration
+    private var timer: (at: Duration, event: UpdateEvent)?
+
+    // What runs.
+    var runtimes: [RunningRuntime] = []
+    /// The public socket. The queue of connections behind it outlives every runtime.
+    private(set) var listener: Descriptor?
+    /// What is to be served; nil for nothing.
+    private(set) var wanted: SHA256Digest?
+    private var restarts = RestartPolicy()
+    private var restartAt: Duration = .zero
+
+    // What is under way.
+    var switching: Switching?
+    var probe: Probe?
+    var observation: ObservationRun?
+
+    var isStopped = false
+
+    private init(
+        _ name: EndpointName,
+        settings: BoxConfiguration.Endpoint,
+        box: BoxConfiguration,
+        updater: EndpointUpdater,
+        environment: AgentEnvironment
+    ) {
+        self.name = name
+        self.settings = settings
+        self.box = box
+        self.updater = updater
+        self.environment = environment
+        lastEvent = environment.now()
+    }
+
+    /// Takes up an endpoint where the last agent left it: what runs is adopted, what does not run and should is started.
+    static func start(
+        _ name: EndpointName,
+        settings: BoxConfiguration.Endpoint,
+        box: BoxConfiguration,
+        plan: SyncPlan?,
+        environment: AgentEnvironment
+    ) throws -> EndpointHost {
+        let stored = try environment.store.state(of: name)
+        let (updater, actions) = EndpointUpdater.start(
+            stored,
+            on: environment.host,
+            boot: environment.boot,
+            at: environment.clock(floor: stored.clockFloor),
+            save: environment.store.save
+        )
+        let host = EndpointHost(name, settings: settings, box: box, updater: updater, environment: environment)
+        host.plan = plan?.endpoints[name]
+        host.evidence = plan.map { PlanEvidence($0) }
+        host.adopt()
+        host.armTimer()
+        for action in actions { host.perform(action) }
+        return host
+    }
+
+    var state: UpdateState { updater.machine.state }
+
+    /// Whether nothing goes on that would end by itself soon.
+    var isSettled: Bool {
+        let machine = updater.machine
+        return events.isEmpty && switching == nil && probe == nil
+            && (machine.state == .idle || machine.progress.waiting != nil && observation == nil)
+    }
+
+    /// Whether the box polls often: "from Download to Observe a box polls every 30 s".
+    var isUnderWay: Bool {
+        switch state {
+        case .idle, .sync, .cleanup, .failure: false
+        default: true
+        }
+    }
+
+    func say(_ text: String) { environment.log("\(name): \(text)") }
+
+    // MARK: - Events
+
+    func post(_ event: UpdateEvent) { events.append(event) }
+
+    /// Everything that is due now. Call it until it returns false: what happened may have made more to do.
+    func advance() -> Bool {
+        let now = environment.now()
+        reap(at: now)
+        if let timer, now >= timer.at {
+            self.timer = nil
+            post(timer.event)
+        }
+        advanceProbe(at: now)
+        advanceObservation(at: now)
+        var hasWorked = false
+        while !events.isEmpty {
+            hasWorked = true
+            deliver(events.removeFirst())
+        }
+        keepServing(at: now)
+        advanceSwitch(at: now)
+        return hasWorked || !events.isEmpty
+    }
+
+    private func deliver(_ event: UpdateEvent) {
+        let now = environment.now()
+        let before = (state, updater.machine.progress.waiting)
+        do throws(UpdateRefusal) {
+            let actions = try updater.deliver(
+                event,
+                after: now - lastEvent,
+                at: environment.clock(floor: updater.state.clockFloor),
+                save: environment.store.save
+            )
+            lastEvent = now
+            armTimer()
+            tell(from: before)
+            for action in actions { perform(action) }
+        } catch {
+            // A result that came after the update had gone on without it.
+            environment.debug("\(name): \(error.message)")
+        }
+    }
+
+    private func tell(from before: (UpdateState, UpdateWait?)) {
+        if let problem = updater.storeProblem { say("the store can't be written: \(problem)") }
+        let machine = updater.machine
+        guard machine.state != before.0 || machine.progress.waiting != before.1 else { return }
+        if machine.state == .sync || before.0 == .sync && machine.state == .idle { return }
+        var words = machine.state.rawValue
+        if let waiting = machine.progress.waiting { words += ", waiting for \(waiting.reason.rawValue)" }
+        if !machine.note.detail.isEmpty { words += ": \(machine.note.detail)" }
+        say(words)
+        if machine.state == .idle, let ending = machine.progress.last?.ending {
+            say("\(ending.result.sentence)\(ending.detail.isEmpty ? "" : ": \(ending.detail)")")
+        }
+    }
+
+    private func armTimer() {
+        guard let next = updater.machine.timer else {
+            timer = nil
+            return
+        }
+        var after = next.after
+        // Boxes that failed together need not come again together.
+        if next.event == .waitEnded { after = after * Double.random(in: 0.9...1.1) }
+        timer = (environment.now() + after, next.event)
+    }
+
+    /// When it next has something to do by itself; nil where only others can give it work.
+    func wake(at now: Duration) -> Duration? {
+        var times = [timer?.at, observation?.nextLook].compactMap { $0 }
+        if switching != nil || probe != nil || runtimes.contains(where: { $0.phase == .draining }) {
+            times.append(now + .milliseconds(20))
+        }
+        if isLackingRuntime { times.append(max(restartAt, now + .milliseconds(20))) }
+        return times.min()
+    }
+
+    var descriptors: [Int32] { runtimes.map(\.handle.descriptor) + (probe?.descriptors ?? []) }
+
+    // MARK: - Metadata and wishes
+
+    func metadataCame(_ plan: SyncPlan) {
+        self.plan = plan.endpoints[name]
+        evidence = PlanEvidence(plan)
+        guard let mine = self.plan else {
+            if state == .sync { post(.synced(.nothing(.noDeployment))) }
+            return
+        }
+        if mine.stopsRunning { stopServing() }
+        switch state {
+        case .sync: post(.synced(Self.result(of: mine)))
+        case .idle, .commit, .rollback, .failure, .cleanup: break
+        case .preflight, .download, .verify, .stage, .probe, .activate, .observe: reconsider(mine)
+        }
+    }
+
+    func metadataFailed(_ circumstance: Circumstance) {
+        if state == .sync { post(.synced(.failed(circumstance))) }
+    }
+
+    private static func result(of plan: EndpointPlan) -> SyncResult {
+        switch plan.wanted {
+        case .bundle(let candidate):
+            plan.mayPrepare ? .candidate(candidate) : .nothing(.waitingFor(plan.waiting ?? .rollout))
+        case .installed(let candidate): .alreadyInstalled(candidate)
+        case .removal: .nothing(.incompatible(subject: "deployment", feature: DeploymentFeature.absent.rawValue))
+        case .nothing(let result): .nothing(result)
+        }
+    }
+
+    /// What newer metadata means for an attempt that is under way.
+    private func reconsider(_ plan: EndpointPlan) {
+        guard let candidate = updater.machine.attempt?.candidate else { return }
+        if let withdrawal = plan.withdrawal { return post(.withdrawn(withdrawal)) }
+        switch plan.wanted {
+        case .bundle(let other) where other.bundle == candidate.bundle && other.serial == candidate.serial:
+            // Perhaps what it waits for has come.
+            if updater.machine.isAsking, updater.machine.progress.waiting != nil, state == .probe { post(.waitEnded) }
+        case .bundle(let other):
+            if updater.machine.isSupersedable { post(.superseded(bySerial: other.serial)) }
+        case .installed(let installed):
+            if updater.machine.isSupersedable, installed.bundle != candidate.bundle {
+                post(.superseded(bySerial: installed.serial))
+            }
+        case .removal, .nothing:
+            if updater.machine.isSupersedable { post(.withdrawn(.notSelected)) }
+        }
+    }
+
+    /// Nothing of a bundle that must not run goes on running.
+    private func stopServing() {
+        guard wanted != nil || !runtimes.isEmpty else { return }
+        say("what runs was revoked and stops")
+        wanted = nil
+        switching = nil
+        for runtime in runtimes where runtime.phase != .draining { drain(runtime) }
+    }
+
+    // MARK: - Actions
+
+    private func perform(_ action: UpdateAction) {
+        switch action {
+        case .serve(let bundle): wanted = plan?.stopsRunning == true ? nil : bundle
+        case .cancel: cancel()
+        case .sync: environment.requestSync(self)
+        case .preflight(let candidate): post(.preflighted(preflight(candidate)))
+        case .download(let candidate): download(candidate)
+        case .verify(let candidate): verify(candidate)
+        case .stage(let candidate): post(.staged(stage(candidate)))
+        case .probe(let candidate): beginProbe(candidate)
+        case .askPermission(let candidate): post(.permitted(permission(candidate)))
+        case .activate(let candidate, _):
+            switching = Switching(to: candidate.bundle, for: .activation, at: environment.now())
+        case .observe(let candidate): beginObservation(candidate)
+        case .commit:
+            nameGenerations()
+            post(.committed(.done))
+        case .rollBack(_, let target):
+            switching = Switching(to: target, for: .rollback, at: environment.now())
+        case .keepFailure(let candidate, _):
+            keepLog(of: candidate)
+            post(.failureKept(.done))
+        case .cleanUp(let candidate, _): cleanUp(candidate)
+        }
+    }
+
+    private func cancel() {
+        environment.contents.cancel(for: self)
+        probe = nil
+        observation = nil
+        switching = nil
+        for runtime in runtimes where runtime.phase == .loading || runtime.phase == .standby { runtime.kill() }
+    }
+
+    private func preflight(_ candidate: UpdateCandidate) -> PreflightResult {
+        let isThere = (try? FileSystem.status(of: environment.layout.generation(candidate.bundle))) ?? nil != nil
+        guard !isThere, let plan else { return .passed }
+        do {
+            let free = try FileSystem.freeBytes(at: environment.layout.root)
+            guard free < plan.installBytes + box.diskReserveBytes else { return .passed }
+            say(
+                "\(Quantity.readable(bytes: plan.installBytes)) and a reserve of \(Quantity.readable(bytes: box.diskReserveBytes)) are "
+                    + "needed on the disk, \(Quantity.readable(bytes: free)) are free"
+            )
+            return .waiting(.disk)
+        } catch {
+            return .failed(.disk)
+        }
+    }
+
+    private func download(_ candidate: UpdateCandidate) {
+        // A stick has everything; what it lacks is found out by verifying.
+        guard environment.media() == nil else { return post(.downloaded(.complete)) }
+        let arguments = ["fetch", "--store", environment.layout.root, "--bundle", candidate.bundle.hex]
+        environment.contents.add(for: self, arguments) { [self] outcome in
+            if outcome != .done { say("download: \(outcome.sentence)") }
+            post(.downloaded(outcome.download))
+        }
+    }
+
+    private func verify(_ candidate: UpdateCandidate) {
+        var arguments = ["admit", "--store", environment.layout.root, "--bundle", candidate.bundle.hex]
+        if let media = environment.media() { arguments += ["--from", media] }
+        environment.contents.add(for: self, arguments) { [self] outcome in
+            if outcome != .done { say("verify: \(outcome.sentence)") }
+            post(.verified(outcome.verification))
+        }
+    }
+
+    /// Admitting has made the tree already, in one step with its contents.
+    private func stage(_ candidate: UpdateCandidate) -> StepResult {
+        let status = (try? FileSystem.status(of: environment.layout.generation(candidate.bundle))) ?? nil
+        return status?.kind == .directory ? .done : .failed(.disk)
+    }
+
+    private func permission(_ candidate: UpdateCandidate) -> Permission {
+        guard let plan, let evidence, case .bundle(let planned) = plan.wanted, planned.bundle == candidate.bundle,
+            planned.serial == candidate.serial
+        else { return .waiting(.rollout) }
+        if let waiting = plan.waiting { return .waiting(waiting) }
+        let limit = Duration.seconds(plan.freshnessSeconds)
+        let freshness = Freshness.judge(evidence.age(at: environment.now(), in: environment.boot), limit: limit)
+        guard freshness == .fresh else {
+            environment.requestPoll()
+            return .waiting(.freshness)
+        }
+        return .granted
+    }
+
+    private func cleanUp(_ candidate: UpdateCandidate) {
+        for runtime in runtimes where runtime.phase == .loading || runtime.phase == .standby { runtime.kill() }
+        var arguments = ["gc", "--store", environment.layout.root]
+        for bundle in environment.bundlesToKeep() { arguments += ["--keep", bundle.hex] }
+        environment.contents.add(for: self, arguments) { [self] outcome in
+            if case .failed(let circumstance, let words) = outcome {
+                say("clean up: \(words)")
+                post(.cleanedUp(.failed(circumstance)))
+            } else {
+                post(.cleanedUp(.done))
+            }
+        }
+    }
+
+    /// The generations that this endpoint may still need.
+    var kept: [SHA256Digest] {
+        let progress = updater.machine.progress
+        let generations = progress.generations
+        var kept =
+            [generations.current?.bundle, generations.previous?.bundle].compactMap { $0 } + generations.fallbacks
+        if let attempt = progress.attempt, attempt.ending == nil || attempt.ending?.result == .successful {
+            kept += [attempt.candidate.bundle] + attempt.candidate.fallbacks
+            kept += [attempt.before.current?.bundle, attempt.before.previous?.bundle].compactMap { $0 }
+        }
+        return kept + runtimes.map(\.bundle)
+    }
+
+    /// `current` and `previous`, for people who look into the store; nothing reads them.
+    private func nameGenerations() {
+        let generations = updater.machine.progress.generations
+        let folder = environment.layout.endpoint(name)
+        for (link, bundle) in [("current", generations.current?.bundle), ("previous", generations.previous?.bundle)] {
+            let path = FileSystem.join(folder, link)
+            unlink(path)
+            if let bundle { _ = symlink("../../generations/\(bundle.hex)", path) }
+        }
+    }
+
+    private func keepLog(of candidate: UpdateCandidate) {
+        let layout = environment.layout
+        let path = failedSlot.map { layout.log(name, $0) } ?? layout.checkLog(name)
+        guard let tail = try? LogFile.tail(of: path) else { return }
+        try? FileSystem.write(tail, to: layout.failureLog(name), mode: 0o600)
+    }
+
+    /// Where the candidate ran that failed last; nil where its check did.
+    var failedSlot: Slot?
+
+    // MARK: - Serving
+
+    var serving: RunningRuntime? { runtimes.first { $0.phase == .serving && $0.bundle == wanted } }
+
+    private var isLackingRuntime: Bool { wanted != nil && serving == nil && switching == nil }
+
+    /// Looks for what the last agent left running.
+    private func adopt() {
+        let now = environment.now()
+        for slot in Slot.allCases {
+            let path = environment.layout.control(name, slot)
+            do {
+                if let found = try RunningRuntime.find(slot: slot, controlPath: path, at: now) {
+                    runtimes.append(found)
+                    say("adopted the runtime \(found.handle.processID) (\(found.phase.rawValue))")
+                    continue
+                }
+            } catch {
+                say("the runtime at \(path) does not answer: \(error)")
+            }
+            // It may hold the endpoint's address without serving it.
+            if let record = updater.state.runtimes.first(where: { $0.slot == slot }), record.boot == environment.boot,
+                let start = UInt64(exactly: record.startTime),
+                let handle = try? ProcessHandle.open(
+                    ProcessIdentity(processID: record.processID, startTicks: start)
+                )
+            {
+                say("the runtime \(record.processID) can't be talked to and is ended")
+                _ = try? handle.signal(SIGKILL)
+            }
+        }
+        for runtime in runtimes where runtime.phase == .serving && listener == nil {
+            do { listener = try runtime.socket() } catch { say("the listening socket did not come back: \(error)") }
+        }
+        noteRuntimes()
+    }
+
+    /// The public socket, made where there is none yet.
+    func listen() throws -> Int32 {
+        if let listener { return listener.number }
+        guard let address = ListenAddress(settings.listen) else {
+            throw StoreError.damaged(file: environment.layout.box, problem: "\(settings.listen) is no address")
+        }
+        let socket = try ListeningSocket(address)
+        say("listening on \(socket.address)")
+        let descriptor = Descriptor(adopting: socket.descriptor)
+        listener = descriptor
+        return descriptor.number
+    }
+
+    func closeListener() { listener = nil }
+
+    /// Runtimes that have ended.
+    private func reap(at now: Duration) {
+        let ended = runtimes.filter(\.hasEnded)
+        guard !ended.isEmpty else { return }
+        runtimes.removeAll { runtime in ended.contains { $0 === runtime } }
+        for runtime in ended {
+            unlink(environment.layout.control(name, runtime.slot))
+            switch runtime.phase {
+            case .draining: break
+            case .loading, .standby: switchingEnded(runtime)
+            case .serving:
+                let pause = restarts.ended(afterServing: now - runtime.since)
+                restartAt = now + pause
+                failedSlot = runtime.slot
+                let words = LogFile.lastLine(of: environment.layout.log(name, runtime.slot))
+                say("the runtime \(runtime.handle.processID) ended by itself" + (words.map { ": \($0)" } ?? ""))
+                observation?.crashed(runtime.bundle)
+            }
+        }
+        noteRuntimes()
+    }
+
+    /// Brings what runs in line with what is to be served, where no update is at it.
+    private func keepServing(at now: Duration) {
+        for runtime in runtimes where runtime.phase == .draining && now - runtime.since > Self.drainLimit {
+            say("the runtime \(runtime.handle.processID) did not end and is killed")
+            runtime.kill()
+        }
+        guard switching == nil, !isStopped else { return }
+        if serving != nil {
+            for other in runtimes where other.phase == .serving && other.bundle != wanted { drain(other) }
+        } else if let wanted, now >= restartAt {
+            switching = Switching(to: wanted, for: .serving, at: now)
+        }
+    }
+
+    /// The runtime's own limit and a little.
+    private static let drainLimit = Duration.seconds(20)
+
+    func drain(_ runtime: RunningRuntime) {
+        do {
+            try runtime.drain()
+        } catch {
+            say("the runtime \(runtime.handle.processID) can't be told to finish: \(error)")
+            runtime.kill()
+        }
+        runtime.enter(.draining, at: environment.now())
+    }
+
+    /// An update's switch has come to its end, well or not.
+    func served(_ bundle: SHA256Digest?) { wanted = bundle }
+
+    func delayRestart(at now: Duration) { restartAt = now + restarts.ended(afterServing: .zero) + .seconds(1) }
+
+    /// Stored so that the next agent can find what it can't talk to. Losing it is no reason to stop.
+    func noteRuntimes() {
+        let records = runtimes.filter { !$0.hasEnded }.map { runtime in
+            RuntimeRecord(
+                processID: runtime.handle.processID,
+                startTime: Int(clamping: runtime.handle.identity.startTicks),
+                boot: environment.boot,
+                slot: runtime.slot,
+                bundle: runtime.bundle
+            )
+        }
+        guard Set(records) != Set(updater.state.runtimes) else { return }
+        do {
+            try updater.change({ $0.runtimes = records }, save: environment.store.save)
+        } catch {
+            say("the store can't be written: \(error)")
+        }
+    }
+
+    /// The agent ends; runtimes go on, or end with it where that was asked for.
+    func stop(withRuntimes: Bool) {
+        isStopped = true
+        cancel()
+        do { try updater.stop(save: environment.store.save) } catch { say("the store can't be written: \(error)") }
+        if withRuntimes { for runtime in runtimes where runtime.phase != .draining { drain(runtime) } }
+    }
+}
+
+extension EndpointHost {
+    var canRollBack: Bool {
+        let generations = updater.machine.progress.generations
+        return state == .observe || state == .idle && generations.current != nil && generations.previous != nil
+    }
+
+    /// Logs of runtimes that run for months.
+    func trimLogs() {
+        for slot in Slot.allCases { LogFile.trim(environment.layout.log(name, slot)) }
+    }
+}

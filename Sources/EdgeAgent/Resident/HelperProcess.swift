@@ -1,0 +1,130 @@
+internal import Deployment
+internal import Glibc
+internal import Processes
+
+/// A program that the agent started for one piece of work, with what it prints.
+///
+/// It dies with the agent: what it does is done again by the next one.
+final class HelperProcess {
+    let child: ChildProcess
+    private let output: Int32
+    private var printed: [UInt8] = []
+    private var isOpen = true
+    /// Longer output is cut from the front: the outcome is the last line.
+    private static let limitBytes = 64 << 10
+
+    /// - Parameter priority: added to the program's niceness, so that scoring goes first.
+    init(_ program: String, _ arguments: [String]) throws(ProcessError) {
+        let pipe = try Processes.outputPipe()
+        defer { close(pipe.writeEnd) }
+        let specification = ProcessSpecification(
+            program: program,
+            arguments: arguments,
+            environment: Processes.inheritedEnvironment(),
+            descriptors: [1: pipe.writeEnd, 2: 2],
+            group: .new,
+            parentDeathSignal: SIGKILL
+        )
+        do {
+            child = try ChildProcess(specification)
+        } catch {
+            close(pipe.readEnd)
+            throw error
+        }
+        output = pipe.readEnd
+        _ = fcntl(output, F_SETFL, O_NONBLOCK)
+    }
+
+    deinit {
+        close(output)
+        _ = try? child.killAndWait()
+    }
+
+    /// What becomes readable when there is something to do.
+    var descriptors: [Int32] {
+        var watched = isOpen ? [output] : []
+        if let exit = child.exitDescriptor { watched.append(exit) }
+        return watched
+    }
+
+    /// Takes in what was printed. The outcome once the program has ended.
+    func advance() -> HelperOutcome? {
+        read()
+        let status: ExitStatus?
+        do throws(ProcessError) {
+            status = try child.poll()
+        } catch {
+            return .failed(.helperKilled, error.message)
+        }
+        guard let status else { return nil }
+        // What it started itself may still hold the pipe: what it printed until its end is all that counts.
+        read()
+        return HelperOutcome(output: printed, ended: status.description)
+    }
+
+    private func read() {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while isOpen {
+            let count = Glibc.read(output, &buffer, buffer.count)
+            if count > 0 {
+                printed += buffer[..<count]
+                if printed.count > Self.limitBytes { printed.removeFirst(printed.count - Self.limitBytes) }
+            } else if count < 0, errno == EINTR {
+                continue
+            } else {
+                if count == 0 { isOpen = false }
+                return
+            }
+        }
+    }
+}
+
+/// Work of helpers, one after the other: two of a lane would write the same files.
+final class HelperLane {
+    private struct Job {
+        let owner: AnyObject
+        let arguments: [String]
+        let done: (HelperOutcome) -> Void
+    }
+
+    private let program: String
+    private var waiting: [Job] = []
+    private var running: (job: Job, process: HelperProcess)?
+
+    init(program: String) { self.program = program }
+
+    var isIdle: Bool { running == nil && waiting.isEmpty }
+    var descriptors: [Int32] { running?.process.descriptors ?? [] }
+
+    /// Queues work. `done` is called from ``advance()``, never from here.
+    func add(for owner: AnyObject, _ arguments: [String], done: @escaping (HelperOutcome) -> Void) {
+        waiting.append(Job(owner: owner, arguments: arguments, done: done))
+    }
+
+    /// Stops what was begun for this owner; nothing of it is told any more.
+    func cancel(for owner: AnyObject) {
+        waiting.removeAll { $0.owner === owner }
+        if let running, running.job.owner === owner { self.running = nil }
+    }
+
+    /// Starts and ends work. True where something ended, so that there may be more to do at once.
+    func advance() -> Bool {
+        var hasEnded = false
+        while true {
+            if let running {
+                guard let outcome = running.process.advance() else { return hasEnded }
+                self.running = nil
+                hasEnded = true
+                running.job.done(outcome)
+            }
+            guard running == nil, !waiting.isEmpty else { return hasEnded }
+            let job = waiting.removeFirst()
+            do throws(ProcessError) {
+                running = (job, try HelperProcess(program, job.arguments))
+            } catch {
+                hasEnded = true
+                job.done(.failed(.helperKilled, error.message))
+            }
+        }
+    }
+}

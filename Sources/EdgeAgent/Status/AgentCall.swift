@@ -1,0 +1,48 @@
+package import Diagnostics
+internal import UnixSockets
+
+/// One who talks to the resident agent.
+package enum AgentCall {
+    /// Nothing but a fetch over a slow line takes long; whoever asks may give up earlier.
+    private static let longestWait = 15 * 60 * 1000
+
+    package static func isRunning(_ layout: StoreLayout) -> Bool {
+        guard let connection = try? MessageConnection.connect(to: layout.agentSocket, milliseconds: 500) else {
+            return false
+        }
+        connection.close()
+        return true
+    }
+
+    /// Hands a wish over and returns what the agent says once it is carried out; nil where no agent runs.
+    ///
+    /// Throws where the agent refuses, or goes away.
+    package static func ask(_ wish: AgentWish, _ layout: StoreLayout) throws -> String? {
+        guard let connection = try connect(layout) else { return nil }
+        try connection.send(wish.bytes, milliseconds: 2000)
+        let message = try connection.receive(limit: AgentAnswer.limitBytes, milliseconds: longestWait)
+        switch message.flatMap({ AgentAnswer($0.bytes) }) {
+        case .ok(let words): return words
+        case .refused(let words): throw AgentRefusal(message: words)
+        case nil: throw AgentRefusal(message: "the agent ended before it answered")
+        }
+    }
+
+    private static func connect(_ layout: StoreLayout) throws(SocketError) -> MessageConnection? {
+        do throws(SocketError) {
+            return try MessageConnection.connect(to: layout.agentSocket, milliseconds: 2000)
+        } catch {
+            if case .cannotConnect = error { return nil }
+            throw error
+        }
+    }
+}
+
+/// The agent did not do what it was asked for.
+package struct AgentRefusal: ExplainedError, Equatable {
+    package let message: String
+
+    package init(message: String) { self.message = message }
+
+    package var exitCode: ExitCode { .failed }
+}

@@ -1,0 +1,114 @@
+import CommandLine
+import Deployment
+import Diagnostics
+import EdgeAgent
+import FileSystem
+import Glibc
+
+/// Hands a wish to the running agent, or does it here where none runs, and waits until the box has come to rest.
+enum Wishing {
+    static let noWait = Option.flag("no-wait", summary: "don't wait until the update has come to its end")
+
+    static func carryOut(_ wish: AgentWish, _ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
+        let layout = try Box.layout(arguments)
+        let waits = !arguments[noWait]
+        if try FileSystem.status(of: layout.format) != nil, try AgentCall.ask(wish, layout) != nil {
+            if waits { try waitUntilIdle(layout) }
+        } else {
+            try Box.configure(arguments)
+            var options = Agent.Options()
+            options.once = wish
+            let agent = try Agent(layout, options: options) { terminal.notice($0) }
+            try agent.run()
+            if let problem = agent.problem { throw AgentRefusal(message: problem) }
+        }
+        return try StatusCommand.print(layout, arguments, terminal, asJSON: false)
+    }
+
+    private static func waitUntilIdle(_ layout: StoreLayout) throws {
+        while let words = try AgentCall.ask(.ping, layout), words != "idle" { usleep(100_000) }
+    }
+}
+
+/// `edgeagent sync`.
+enum SyncCommand {
+    static let command = Command(
+        "sync",
+        summary: "look at the repository now, and carry out what it says",
+        options: [Wishing.noWait],
+        exitCodes: [.configuration, .tryAgain, .unavailable, .ioError],
+        run: { try Wishing.carryOut(.sync, $0, $1) }
+    )
+}
+
+/// `edgeagent retry`.
+enum RetryCommand {
+    private static let endpoint = Argument.optional("ENDPOINT", .text, summary: "the endpoint that is meant; else all")
+
+    static let command = Command(
+        "retry",
+        summary: "forget what was found against bundles, and try again",
+        arguments: [endpoint],
+        options: [Wishing.noWait],
+        exitCodes: [.configuration, .tryAgain, .unavailable, .ioError],
+        run: run
+    )
+
+    @Sendable private static func run(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
+        let name = try arguments[endpoint].map { text in
+            guard let name = EndpointName(text) else { throw StoreError.noEndpoint(name: text) }
+            return name
+        }
+        return try Wishing.carryOut(.retry(name), arguments, terminal)
+    }
+}
+
+/// `edgeagent install`.
+enum InstallCommand {
+    private static let media = Argument(
+        "X",
+        .path,
+        summary:
+            "a repository's folder, or a portable bundle with its offline chain, as edgepack repo export writes them"
+    )
+
+    static let command = Command(
+        "install",
+        summary: "take an update from a stick, by the same checks as one from the network",
+        examples: [
+            Example("From a folder", "edgeagent install /media/stick/repository"),
+            Example("From one file", "edgeagent install digits-2.bundle.tar.zst"),
+        ],
+        arguments: [media],
+        options: [Wishing.noWait],
+        exitCodes: [.configuration, .tryAgain, .dataError, .signatureInvalid, .noInput, .ioError],
+        run: run
+    )
+
+    @Sendable private static func run(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
+        let path = try FileSystem.resolve(arguments[media])
+        return try Wishing.carryOut(.install(path: path), arguments, terminal)
+    }
+}
+
+/// `edgeagent rollback`.
+enum RollbackCommand {
+    private static let endpoint = Argument("ENDPOINT", .text, summary: "the endpoint that is to go back")
+
+    static let command = Command(
+        "rollback",
+        summary: "go back to the bundle before, until a newer deployment or a retry",
+        arguments: [endpoint],
+        options: [Wishing.noWait],
+        exitCodes: [.configuration, .tryAgain, .unavailable, .ioError],
+        run: run
+    )
+
+    @Sendable private static func run(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
+        guard let name = EndpointName(arguments[endpoint]) else {
+            throw StoreError.noEndpoint(name: arguments[endpoint])
+        }
+        let who = getenv("SUDO_USER").map { String(cString: $0) } ?? getenv("USER").map { String(cString: $0) }
+        return try Wishing.carryOut(.rollback(name, by: who ?? "uid \(getuid())"), arguments, terminal)
+    }
+}
