@@ -83,7 +83,7 @@ let package = Package(
         // The parts
         module("RuntimeControl", ["Diagnostics", "Digest", "UnixSockets"]),
         module("RuntimeLaunch", ["Diagnostics", "Digest", "Processes", "UnixSockets"]),
-        module("Containment", ["CContainment", "Diagnostics", "RuntimeLaunch"]),
+        module("Containment", ["CContainment", "Diagnostics", "Digest", "RuntimeLaunch"]),
         module(
             "EdgeAgent",
             [

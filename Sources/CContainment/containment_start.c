@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #ifndef SYS_close_range
@@ -472,4 +473,29 @@ int containment_start(const struct containment_request *request, struct containm
             report->error = refusal;
     }
     return answer;
+}
+
+int containment_check_place(const char *path)
+{
+    int place = containment_open_place(path, CONTAINMENT_NO_LINKS);
+    if (place < 0)
+        return errno;
+    close(place);
+    return 0;
+}
+
+int containment_is_delegated(const char *group)
+{
+    char value = 0;
+    return (getxattr(group, "trusted.delegate", &value, 1) == 1 && value == '1')
+        || (getxattr(group, "user.delegate", &value, 1) == 1 && value == '1');
+}
+
+void containment_error_text(int error, char *room, size_t size)
+{
+    const char *text = strerror_r(error, room, size); // GNU's, which may answer with a text of its own
+    if (text != room) {
+        strncpy(room, text, size - 1);
+        room[size - 1] = '\0';
+    }
 }

@@ -14,7 +14,7 @@ private let table = """
     EdgeAgent:      BundleManifest Deployment Diagnostics Digest FileSystem JSON Processes RuntimeControl RuntimeLaunch \
                     UnixSockets WallClock
     Registry:       BundleFormat BundleManifest Crypto Deployment Diagnostics Digest FileSystem JSON UpdateFramework WallClock
-    Containment:    CContainment Diagnostics RuntimeLaunch
+    Containment:    CContainment Diagnostics Digest RuntimeLaunch
     RuntimeControl: Diagnostics Digest UnixSockets
     RuntimeLaunch:  Diagnostics Digest Processes UnixSockets
     Packager:       BundleFormat BundleManifest Crypto Diagnostics Digest FileSystem JSON Processes YAML

@@ -139,3 +139,12 @@ int containment_start(const struct containment_request *request, struct containm
 
 /// The first system call number that the filter knows nothing of: from there on it answers ENOSYS.
 int containment_first_unknown_call(void);
+
+/// Whether the path is there, without following a symbolic link in any of its parts: 0, or errno.
+int containment_check_place(const char *path);
+
+/// Whether systemd has marked the control group's folder as handed over: 1 or 0.
+int containment_is_delegated(const char *group);
+
+/// A system call's error in the C library's words, into `room`.
+void containment_error_text(int error, char *room, size_t size);
