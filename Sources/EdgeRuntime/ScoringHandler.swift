@@ -1,6 +1,7 @@
 internal import BundleManifest
 internal import HTTPServer
 internal import JSON
+internal import RuntimeControl
 internal import Synchronization
 
 /// Routes requests to the scorer and counts what comes of them.
@@ -15,7 +16,7 @@ final class ScoringHandler: HTTPHandler {
 
     private enum Phase: Int, AtomicRepresentable, Sendable { case loading, serving, draining }
 
-    let metrics = RuntimeMetrics()
+    private let metrics = RuntimeMetrics()
     private let bundle: ServedBundle
     private let routes: RouteTable
     private let identifiers: PredictionIdentifiers
@@ -42,6 +43,13 @@ final class ScoringHandler: HTTPHandler {
 
     /// Not ready from now on, so that callers go elsewhere; requests are still answered.
     func beginDraining() { phase.store(.draining, ordering: .releasing) }
+
+    /// What was counted since the first request.
+    var counters: ServingCounters {
+        var counters = metrics.counters
+        if case .script(let model) = backend.withLock(\.self) { counters.restarts = Int(model.snapshot.restarts) }
+        return counters
+    }
 
     private var isReady: Bool {
         guard phase.load(ordering: .acquiring) == .serving else { return false }

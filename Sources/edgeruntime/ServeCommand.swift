@@ -28,6 +28,12 @@ enum ServeCommand {
         summary: "answer requests without having checked some of the bundle's samples first"
     )
 
+    private static let controlSocket = Option.optional(
+        "control-fd",
+        .integer(in: 3...1_048_575),
+        summary: "descriptor of a listening control socket: load, then serve when and where it says, for an agent"
+    )
+
     static let command = Command(
         "serve",
         summary: "serve a bundle over HTTP until SIGTERM",
@@ -41,7 +47,7 @@ enum ServeCommand {
             Example("Try a model that is not packed yet", "edgeruntime serve model.onnx --port 9000"),
         ],
         arguments: [SharedParameters.bundle],
-        options: [port, listen, socket, threads, noWarmUp] + SharedParameters.all,
+        options: [port, listen, socket, controlSocket, threads, noWarmUp] + SharedParameters.all,
         exitCodes: [
             .done, .checkFailed, .incompatible, .modelNotLoaded, .dataError, .noInput, .unavailable, .tryAgain,
         ],
@@ -49,18 +55,22 @@ enum ServeCommand {
     )
 
     @Sendable private static func run(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
-        try arguments.refuseTogether(port, listen, socket)
+        try arguments.refuseTogether(port, listen, socket, controlSocket)
         let bundle = try ServedBundle.load(arguments[SharedParameters.bundle])
         var options = SharedParameters.options(arguments)
         options.warmsUp = !arguments[noWarmUp]
         let processors = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let server = RuntimeServer(
             options,
-            address: try address(arguments),
+            address: try arguments[controlSocket] == nil ? address(arguments) : .inherited(descriptor: -1),
             threads: arguments[threads] ?? max(1, min(4, processors)),
             log: SharedParameters.log(terminal)
         )
-        try server.run(bundle)
+        if let number = arguments[controlSocket] {
+            try server.standBy(bundle, control: Descriptor(adopting: Int32(number)))
+        } else {
+            try server.run(bundle)
+        }
         return .done
     }
 
