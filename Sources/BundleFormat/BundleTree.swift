@@ -11,8 +11,14 @@ package enum BundleTree {
 
     /// Reads the tree's manifest and tables and compares every file with them: names, kinds, modes, bytes.
     ///
-    /// - Parameter ignored: a file inside the folder that isn't part of it, such as a detached signature.
-    package static func verify(_ folder: String, ignoring ignored: String? = nil) throws -> BundleHead {
+    /// - Parameters:
+    ///   - ignored: a file inside the folder that isn't part of it, such as a detached signature.
+    ///   - readOnly: whether nobody may write the files: 0444 and 0555, as a box keeps them.
+    package static func verify(
+        _ folder: String,
+        ignoring ignored: String? = nil,
+        readOnly: Bool = false
+    ) throws -> BundleHead {
         let head = try readHead(folder)
         // The manifest and the tables have no entry of their own.
         var expected: [ExactText: TableOfContents.File?] = [ExactText(BundleLayout.manifestPath): nil]
@@ -33,7 +39,7 @@ package enum BundleTree {
                 differences.append("\(found.path) is not part of it")
                 continue
             }
-            if let problem = try difference(of: found, from: entry, root: root) {
+            if let problem = try difference(of: found, from: entry, root: root, readOnly: readOnly) {
                 differences.append("\(found.path) \(problem)")
             }
         }
@@ -54,10 +60,12 @@ package enum BundleTree {
     private static func difference(
         of found: TreeFile,
         from entry: TableOfContents.File?,
-        root: String
+        root: String,
+        readOnly: Bool
     ) throws -> String? {
         guard found.status.kind == .regular else { return "is \(found.status.kind.words)" }
-        let permissions = entry?.isExecutable == true ? 0o755 : 0o644
+        let written = entry?.isExecutable == true ? 0o755 : 0o644
+        let permissions = readOnly ? written & 0o555 : written
         guard found.status.permissions == permissions else {
             return "has mode \(String(found.status.permissions, radix: 8)), not \(String(permissions, radix: 8))"
         }

@@ -26,8 +26,11 @@ struct CountingSource {
             )
         }
         var position = range.lowerBound
+        let metered = source as? any MeteredSource
+        _ = metered?.takeTransfer()
         defer {
-            wire.add(position - range.lowerBound, for: purpose)
+            let moved = metered?.takeTransfer() ?? (bytes: position - range.lowerBound, requests: 1)
+            wire.add(moved.bytes, inRanges: moved.requests, for: purpose)
         }
         try source.read(offset: range.lowerBound, count: range.count) { bytes in
             guard bytes.count <= range.upperBound - position else {

@@ -14,6 +14,16 @@ package struct RangeRules: Equatable, Sendable {
 
     package init() {}
 
+    /// Nothing is read but what is needed, for sources where reading costs no round trip.
+    package static let exact: RangeRules = {
+        var rules = RangeRules()
+        rules.gapBytes = 0
+        rules.headGapBytes = 0
+        rules.rangeCount = .max
+        rules.wholePercent = 100
+        return rules
+    }()
+
     /// The ranges that cover `pieces`, which are in order and don't overlap, out of `whole` bytes of content.
     package func ranges(covering pieces: [Range<Int>], of whole: Int) -> [Range<Int>] {
         guard let first = pieces.first, let last = pieces.last else { return [] }
@@ -67,15 +77,24 @@ package struct WireBytes: Equatable, Sendable {
         case manifest, index, tables, data
     }
 
-    /// Counts one range, of which `count` bytes came.
-    mutating func add(_ count: Int, for purpose: Purpose) {
-        ranges += 1
+    /// Counts `count` bytes that came for one range, in one or several requests.
+    mutating func add(_ count: Int, inRanges requests: Int, for purpose: Purpose) {
+        ranges += requests
         switch purpose {
         case .manifest: manifest += count
         case .index: index += count
         case .tables: tables += count
         case .data: data += count
         }
+    }
+
+    /// Adds what another reading moved.
+    package mutating func add(_ other: WireBytes) {
+        manifest += other.manifest
+        index += other.index
+        tables += other.tables
+        data += other.data
+        ranges += other.ranges
     }
 
     package var total: Int { manifest + index + tables + data }

@@ -15,6 +15,12 @@ package protocol RangeSource: AnyObject {
     func read(offset: Int, count: Int, into sink: (UnsafeRawBufferPointer) throws -> Void) throws
 }
 
+/// A source that knows what it moved: with a cache it moves less than it gives, from a server without ranges more.
+package protocol MeteredSource: RangeSource {
+    /// Bytes that came over the wire, and requests, since the last call.
+    func takeTransfer() -> (bytes: Int, requests: Int)
+}
+
 /// An archive on this machine: a local repository, a stick, a test.
 package final class FileRangeSource: RangeSource {
     private let file: File

@@ -14,6 +14,7 @@ struct transfer {
     CURL *handle;
     const struct http_client_request *request;
     int64_t received;
+    bool begun;
     bool stopped;
     bool too_large;
 };
@@ -44,6 +45,16 @@ static bool was_sent(CURL *handle) {
     return size > 0;
 }
 
+static bool begin(struct transfer *transfer) {
+    if (transfer->begun || transfer->request->begin == NULL)
+        return true;
+    transfer->begun = true;
+    struct curl_header *header = NULL;
+    CURLHcode code = curl_easy_header(transfer->handle, "Content-Range", 0, CURLH_HEADER, -1, &header);
+    const char *content_range = code == CURLHE_OK ? header->value : NULL;
+    return transfer->request->begin(transfer->request->context, (int)status_of(transfer->handle), content_range);
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
     struct transfer *transfer = context;
     size_t length = size * count;
@@ -54,7 +65,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
         transfer->too_large = true;
         return CURL_WRITEFUNC_ERROR;
     }
-    if (!transfer->request->receive(transfer->request->context, (const uint8_t *)bytes, length)) {
+    if (!begin(transfer) || !transfer->request->receive(transfer->request->context, (const uint8_t *)bytes, length)) {
         transfer->stopped = true;
         return CURL_WRITEFUNC_ERROR;
     }

@@ -126,11 +126,14 @@ package struct FileStatus: Sendable {
     package let size: Int
     /// The permission bits.
     package let permissions: mode_t
+    /// How many names the file has.
+    package let links: Int
 
     init(_ status: stat) {
         kind = FileKind(mode: status.st_mode)
         size = Int(status.st_size)
         permissions = status.st_mode & 0o7777
+        links = Int(status.st_nlink)
     }
 
     /// Whether its owner may execute it.

@@ -26,6 +26,34 @@ package struct HTTPClientResponse: Sendable, Equatable {
     package var isSuccess: Bool { (200..<300).contains(status) }
 }
 
+/// What is known of a 2xx answer before its body.
+package struct HTTPAnswerHead: Sendable, Equatable {
+    package let status: Int
+    /// As the server wrote it; nil where it wrote none.
+    package let contentRange: String?
+
+    package init(status: Int, contentRange: String?) {
+        self.status = status
+        self.contentRange = contentRange
+    }
+
+    /// The bytes that the body holds of a file of which many, where this is an answer to a single range: 206 with
+    /// `Content-Range: bytes 0-99/1000` (RFC 9110 section 14.4). Nil for any other answer.
+    package var part: (bytes: Range<Int>, of: Int)? {
+        guard status == 206, let contentRange, contentRange.utf8.starts(with: "bytes ".utf8) else { return nil }
+        let fields = contentRange.dropFirst(6).split(separator: "/", omittingEmptySubsequences: false)
+        guard fields.count == 2, let size = number(fields[1]) else { return nil }
+        let ends = fields[0].split(separator: "-", omittingEmptySubsequences: false)
+        guard ends.count == 2, let first = number(ends[0]), let last = number(ends[1]), first <= last, last < size
+        else { return nil }
+        return (first..<last + 1, size)
+    }
+
+    private func number(_ text: Substring) -> Int? {
+        text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Int(text) : nil
+    }
+}
+
 /// GET over HTTP and HTTPS, by libcurl; proxies as the environment says (`https_proxy`, `no_proxy`). Blocks its caller,
 /// keeps connections open between calls, and is used by one thread at a time.
 package final class HTTPClient {
@@ -59,6 +87,7 @@ package final class HTTPClient {
     ///   - range: bytes to ask for; the server may answer 200 with all of them.
     ///   - limitBytes: a longer body is `tooLarge`.
     ///   - timeout: for the whole request; nil for none, as for large files, which only the slow period ends.
+    ///   - begin: told of a 2xx answer before its first bytes; an error that it throws ends the transfer and is thrown on.
     ///   - receive: an error that it throws ends the transfer and is thrown on.
     /// - Throws: `HTTPClientError`, and what `receive` throws.
     package func get(
@@ -66,13 +95,13 @@ package final class HTTPClient {
         range: Range<Int>? = nil,
         limitBytes: Int,
         timeout: Duration? = nil,
+        begin: (HTTPAnswerHead) throws -> Void = { _ in },
         receive: (UnsafeRawBufferPointer) throws -> Void
     ) throws -> HTTPClientResponse {
         guard !url.utf8.contains(0) else { throw HTTPClientError.badURL(url, reason: "it holds a zero byte") }
         let rangeText = range.map { "\($0.lowerBound)-\($0.upperBound - 1)" }
         var response = http_client_response()
-        let failure = withoutActuallyEscaping(receive) { receive in
-            let receiver = Receiver(receive)
+        let failure = withEscaping(begin, receive) { receiver in
             url.withCString { url in
                 withOptionalCString(rangeText) { range in
                     var request = http_client_request(
@@ -81,6 +110,12 @@ package final class HTTPClient {
                         timeout_ms: timeout?.milliseconds ?? 0,
                         limit_bytes: Int64(limitBytes),
                         context: Unmanaged.passUnretained(receiver).toOpaque(),
+                        begin: { context, status, contentRange in
+                            guard let context else { return false }
+                            let receiver = Unmanaged<Receiver>.fromOpaque(context).takeUnretainedValue()
+                            let text = contentRange.map { String(cString: $0) }
+                            return receiver.begin(HTTPAnswerHead(status: Int(status), contentRange: text))
+                        },
                         receive: { context, bytes, length in
                             guard let context else { return false }
                             let receiver = Unmanaged<Receiver>.fromOpaque(context).takeUnretainedValue()
@@ -114,21 +149,43 @@ package final class HTTPClient {
     }
 }
 
-/// Carries the caller's closure, and the error that it threw, past C.
+/// Carries the caller's closures, and the error that one of them threw, past C.
 private final class Receiver {
-    private let receive: (UnsafeRawBufferPointer) throws -> Void
+    private let beginning: (HTTPAnswerHead) throws -> Void
+    private let receiving: (UnsafeRawBufferPointer) throws -> Void
     private(set) var failure: (any Error)?
 
-    init(_ receive: @escaping (UnsafeRawBufferPointer) throws -> Void) { self.receive = receive }
+    init(
+        _ begin: @escaping (HTTPAnswerHead) throws -> Void,
+        _ receive: @escaping (UnsafeRawBufferPointer) throws -> Void
+    ) {
+        beginning = begin
+        receiving = receive
+    }
 
-    func take(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    func begin(_ head: HTTPAnswerHead) -> Bool { succeeds { try beginning(head) } }
+
+    func take(_ bytes: UnsafeRawBufferPointer) -> Bool { succeeds { try receiving(bytes) } }
+
+    private func succeeds(_ body: () throws -> Void) -> Bool {
         do {
-            try receive(bytes)
+            try body()
             return true
         } catch {
             failure = error
             return false
         }
+    }
+}
+
+/// Runs `body` with a receiver of closures that don't outlive it.
+private func withEscaping<Result>(
+    _ begin: (HTTPAnswerHead) throws -> Void,
+    _ receive: (UnsafeRawBufferPointer) throws -> Void,
+    _ body: (Receiver) -> Result
+) -> Result {
+    withoutActuallyEscaping(begin) { begin in
+        withoutActuallyEscaping(receive) { receive in body(Receiver(begin, receive)) }
     }
 }
 

@@ -20,6 +20,8 @@ package enum ContentError: ExplainedError, Equatable {
     case notFetched(name: String, offset: Int)
     /// What was fetched has another digest than what was signed.
     case changed(name: String)
+    /// The archive is byte for byte what was signed, and is no bundle.
+    case signedSo(name: String, problem: String)
     /// A content of the store has rotted; it was taken away.
     case rotten(file: String)
     /// The disk must keep `reserve` bytes free.
@@ -35,6 +37,7 @@ package enum ContentError: ExplainedError, Equatable {
         case .notThere(let path): "there is no \(path)"
         case .notFetched(let name, let offset): "\(name) was not fetched whole: byte \(offset) is missing"
         case .changed(let name): "\(name) is not what was signed: its digest is another"
+        case .signedSo(let name, let problem): "\(name) is what was signed, and no bundle that can be used: \(problem)"
         case .rotten(let file): "\(file) was damaged on this box's disk, and was taken away"
         case .noRoom(let needed, let free, let reserve):
             "the disk has \(Quantity.readable(bytes: free)) free; the bundle needs \(Quantity.readable(bytes: needed)), "
@@ -50,14 +53,14 @@ package enum ContentError: ExplainedError, Equatable {
         case .notFetched: "edgeagent-sync fetch --bundle fetches what is missing"
         case .changed, .rotten: "fetch it again"
         case .noRoom: "free some space"
-        case .noAnswer, .otherFile, .notThere: nil
+        case .noAnswer, .otherFile, .notThere, .signedSo: nil
         }
     }
 
     package var exitCode: ExitCode {
         switch self {
         case .notAdmitted: .noInput
-        case .damagedStore, .otherFile, .changed, .rotten: .dataError
+        case .damagedStore, .otherFile, .changed, .rotten, .signedSo: .dataError
         case .noRepository: .configuration
         case .noAnswer, .notFetched: .tryAgain
         case .notThere: .noInput

@@ -34,6 +34,9 @@ struct http_client_request {
     /// The most bytes that a body may have.
     int64_t limit_bytes;
     void *context;
+    /// Called once before the first bytes of a 2xx answer, with its status and Content-Range, NULL where it has none.
+    /// False ends the transfer. NULL: nobody asks.
+    bool (*begin)(void *context, int status, const char *content_range);
     /// Called with the bytes of a 2xx answer, which are lent. False ends the transfer.
     bool (*receive)(void *context, const uint8_t *bytes, size_t length);
 };
