@@ -14,9 +14,9 @@ package struct SyncStore: Sendable {
     }
 
     /// Keeps other commands of the same kind out until it goes out of scope. `folder` is made where it isn't there.
-    package static func lock(in folder: String) throws(FileError) -> FileLock {
+    package static func lock(in folder: String, named name: String = ".metadata.lock") throws(FileError) -> FileLock {
         try makeFolder(folder)
-        let path = FileSystem.join(folder, ".metadata.lock")
+        let path = FileSystem.join(folder, name)
         if try FileSystem.status(of: path) == nil {
             let descriptor = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0o600)
             guard descriptor >= 0 else { throw .failed(operation: FileError.create, path: path, code: errno) }

@@ -1,12 +1,22 @@
 import AgentSync
 import CommandLine
+import Diagnostics
 import Digest
 import EdgeAgent
 
 /// What `fetch`, `admit` and `gc` do with the contents of bundles.
 enum BundleCommands {
     static func fetch(_ bundle: SHA256Digest, _ layout: StoreLayout, _ terminal: Terminal) throws -> SyncOutcome {
-        throw SyncFailure(.refused("fetching contents is not built in yet"))
+        let box = try SyncStore(opening: layout).box
+        let progress = WorkProgress("fetching", terminal)
+        defer { progress.finish() }
+        return try told {
+            guard let repository = box.repository else { throw ContentError.noRepository }
+            var fetcher = BundleFetcher(layout, from: RepositoryBase(repository))
+            fetcher.reserveBytes = box.diskReserveBytes
+            fetcher.progress = { progress.update($0, $1) }
+            return try fetcher.fetch(bundle)
+        }
     }
 
     /// - Parameter media: a repository's folder or a portable file to take from in the place of the inbox.
@@ -16,7 +26,15 @@ enum BundleCommands {
         _ layout: StoreLayout,
         _ terminal: Terminal
     ) throws -> SyncOutcome {
-        throw SyncFailure(.refused("admitting contents is not built in yet"))
+        let box = try SyncStore(opening: layout).box
+        let progress = WorkProgress("unpacking", terminal)
+        defer { progress.finish() }
+        return try told {
+            var admission = BundleAdmission(layout, from: media)
+            admission.reserveBytes = box.diskReserveBytes
+            admission.progress = { progress.update($0, $1) }
+            return try admission.admit(bundle)
+        }
     }
 
     static func collect(
@@ -24,6 +42,36 @@ enum BundleCommands {
         _ layout: StoreLayout,
         _ terminal: Terminal
     ) throws -> SyncOutcome {
-        throw SyncFailure(.refused("collecting garbage is not built in yet"))
+        _ = try SyncStore(opening: layout)
+        return try told { try GarbageCollector(layout).collect(keeping: bundles) }
     }
+
+    /// Gives an error of work on contents its meaning for the resident agent.
+    private static func told(_ work: () throws -> SyncOutcome) throws -> SyncOutcome {
+        do {
+            return try work()
+        } catch {
+            let explained = error as? any ExplainedError
+            throw SyncFailure(SyncOutcome(ofContents: error), hint: explained?.hint, exitCode: explained?.exitCode)
+        }
+    }
+}
+
+private final class WorkProgress: @unchecked Sendable {
+    // Sendable: only the thread that works calls it.
+    private let label: String
+    private let terminal: Terminal
+    private var bar: ProgressBar<ContinuousClock>?
+
+    init(_ label: String, _ terminal: Terminal) {
+        self.label = label
+        self.terminal = terminal
+    }
+
+    func update(_ done: Int, _ total: Int) {
+        if bar == nil { bar = ProgressBar(label, totalBytes: total, on: terminal, clock: ContinuousClock()) }
+        bar?.update(bytes: done)
+    }
+
+    func finish() { bar?.finish() }
 }

@@ -31,7 +31,7 @@ package struct BundleAdmission: Sendable {
     /// killed, a generation is whole or not there.
     package func admit(_ bundle: SHA256Digest) throws -> SyncOutcome {
         let agentStore = try AgentStore(layout)
-        let lock = try SyncLock.admitting(layout)
+        let lock = try ContentStore.lock(layout.contents)
         defer { withExtendedLifetime(lock) {} }
         let store = ContentStore(layout.contents, disk: disk)
         let builder = GenerationBuilder(layout: layout, store: store, disk: disk)
@@ -44,7 +44,7 @@ package struct BundleAdmission: Sendable {
         }
         for data in try AcceptanceData.needed(by: bundle, in: agentStore) { try admit(data, store) }
         if media == nil {
-            let fetched = Inbox(layout).bundle(bundle)
+            let fetched = ContentInbox(layout).bundle(bundle)
             try disk.will(.remove, fetched)
             try FileSystem.removeTree(fetched)
         }
@@ -92,26 +92,43 @@ package struct BundleAdmission: Sendable {
 
     private func admit(_ data: AcceptanceData, _ store: ContentStore) throws {
         guard try !store.holds(data.name, size: data.bytes) else { return }
-        let inbox = Inbox(layout)
-        let source = media.map { FileSystem.join($0, data.path) } ?? inbox.blob(data.digest)
-        guard let status = try FileSystem.statusFollowingLinks(of: source) else {
-            throw media == nil
-                ? ContentError.notFetched(name: data.path, offset: 0) : ContentError.notThere(path: source)
-        }
-        do {
-            guard status.kind == .regular, status.size == data.bytes else { throw ContentError.changed(name: source) }
-            try room.require(data.bytes)
-            try store.insert(data.name, copyOf: source)
-        } catch let error as ContentError {
-            guard case .changed = error, media == nil else { throw error }
-            try disk.will(.remove, source)
-            try FileSystem.removeTree(source)
-            throw error
+        try room.require(data.bytes)
+        guard let media else { return try admitFetched(data, store) }
+        if try FileSystem.statusFollowingLinks(of: media)?.kind == .directory {
+            try insert(data, from: FileSystem.join(media, data.path), store)
+        } else {
+            let chain = try OfflineChain.find(in: try BundleTail.read(media).appended, of: media)
+            let name = "\(media): \(data.path)"
+            guard let bytes = chain?[data.path] else { throw ContentError.notThere(path: name) }
+            try store.insert(data.name, bytes, from: name)
         }
         try store.commit()
-        guard media == nil else { return }
+    }
+
+    private func admitFetched(_ data: AcceptanceData, _ store: ContentStore) throws {
+        let source = ContentInbox(layout).blob(data.digest)
+        guard try FileSystem.status(of: source) != nil else {
+            throw ContentError.notFetched(name: data.path, offset: 0)
+        }
+        // It goes whether or not it is what it should be: then it is fetched anew.
+        do {
+            try insert(data, from: source, store)
+            try store.commit()
+        } catch ContentError.changed(let name) {
+            try disk.will(.remove, source)
+            try FileSystem.removeTree(source)
+            throw ContentError.changed(name: name)
+        }
         try disk.will(.remove, source)
         try FileSystem.removeFile(source)
+    }
+
+    private func insert(_ data: AcceptanceData, from source: String, _ store: ContentStore) throws {
+        guard let status = try FileSystem.statusFollowingLinks(of: source) else {
+            throw ContentError.notThere(path: source)
+        }
+        guard status.kind == .regular, status.size == data.bytes else { throw ContentError.changed(name: source) }
+        try store.insert(data.name, copyOf: source)
     }
 }
 
@@ -125,7 +142,7 @@ private struct AdmittedArchive {
         let blob = admitted.record.archive
         record = (blob.digest, blob.bytes)
         guard let media else {
-            let folder = Inbox(layout).bundle(bundle)
+            let folder = ContentInbox(layout).bundle(bundle)
             let partial = try PartialFile(in: folder, of: blob.digest, size: blob.bytes)
             source = FetchedSource(partial, name: folder)
             self.partial = partial

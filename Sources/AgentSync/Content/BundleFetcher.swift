@@ -46,7 +46,7 @@ package struct BundleFetcher: Sendable {
     /// Fetches what is missing. What came before it throws is kept, and not fetched again.
     package func fetch(_ bundle: SHA256Digest) throws -> SyncOutcome {
         let agentStore = try AgentStore(layout)
-        let lock = try SyncLock.fetching(layout)
+        let lock = try ContentInbox(layout).lock()
         defer { withExtendedLifetime(lock) {} }
         var transfer = Transfer()
         if try FileSystem.status(of: layout.generation(bundle)) == nil {
@@ -65,7 +65,7 @@ package struct BundleFetcher: Sendable {
             throw ContentError.notAdmitted(bundle: bundle)
         }
         let archive = admitted.record.archive
-        let folder = Inbox(layout).bundle(bundle)
+        let folder = ContentInbox(layout).bundle(bundle)
         let partial = try PartialFile(in: folder, of: archive.digest, size: archive.bytes, disk: disk)
         let source = RecordingSource(partial, remote: try remote(archive.path))
         let known = try KnownContent(layout, store: ContentStore(layout.contents))
@@ -94,7 +94,7 @@ package struct BundleFetcher: Sendable {
 
     /// Fetches a blob whole.
     private func fetch(_ data: AcceptanceData, _ transfer: inout Transfer) throws {
-        let inbox = Inbox(layout)
+        let inbox = ContentInbox(layout)
         let store = ContentStore(layout.contents)
         let place = inbox.blob(data.digest)
         guard try FileSystem.status(of: store.path(data.name)) == nil,

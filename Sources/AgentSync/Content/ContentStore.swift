@@ -48,6 +48,9 @@ final class ContentStore {
 
     func path(_ name: ContentName) -> String { "\(folder)/\(name.file)" }
 
+    /// Keeps others from writing contents and generations; makes the folder where there is none.
+    static func lock(_ folder: String) throws(FileError) -> FileLock { try SyncStore.lock(in: folder, named: ".lock") }
+
     /// Makes the folder, and clears away what a killed process left under temporary names.
     func prepare() throws {
         if try FileSystem.status(of: folder) == nil {
@@ -124,6 +127,14 @@ final class ContentStore {
         }
         try disk.will(.synchronize, folder)
         try FileSystem.synchronizeDirectory(folder)
+    }
+
+    /// Writes bytes into the store, holding them to the name's digest. Throws `changed` where they are another's.
+    func insert(_ name: ContentName, _ bytes: [UInt8], from source: String) throws {
+        guard SHA256.digest(bytes) == name.digest else { throw ContentError.changed(name: source) }
+        let content = try begin(name)
+        try bytes.withUnsafeBytes { try append($0, to: content) }
+        try end(content)
     }
 
     /// Copies a file into the store, holding it to the name's digest. Throws `changed` where it is another's.

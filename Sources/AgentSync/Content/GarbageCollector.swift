@@ -16,9 +16,12 @@ package struct GarbageCollector: Sendable {
     /// - Parameter bundles: what is to stay beside what endpoints have, could go back to, or are to get.
     package func collect(keeping bundles: [SHA256Digest]) throws -> SyncOutcome {
         let store = try AgentStore(layout)
-        let admitting = try SyncLock.admitting(layout)
-        let fetching = try SyncLock.fetching(layout)
-        defer { withExtendedLifetime((admitting, fetching)) {} }
+        let admitting = try ContentStore.lock(layout.contents)
+        let fetching = try ContentInbox(layout).lock()
+        defer {
+            withExtendedLifetime(admitting) {}
+            withExtendedLifetime(fetching) {}
+        }
         let kept = try kept(bundles, store)
         let needed = Set(try AcceptanceData.needed(in: store).map(\.name))
 
@@ -88,7 +91,7 @@ package struct GarbageCollector: Sendable {
     }
 
     private func removeFetched(keeping kept: Set<SHA256Digest>, data: Set<SHA256Digest>) throws {
-        let inbox = Inbox(layout)
+        let inbox = ContentInbox(layout)
         for (folder, wanted) in [(inbox.bundles, kept), (inbox.blobs, data), (inbox.parts, data)] {
             for name in try names(in: folder) where SHA256Digest(hex: name).map(wanted.contains) != true {
                 try remove("\(folder)/\(name)")

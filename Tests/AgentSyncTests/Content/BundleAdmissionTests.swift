@@ -107,7 +107,7 @@ import Testing
         let box = try SampleBox()
         let bundle = try box.publish(SampleSources.varied())
         try box.fetch(bundle.digest)
-        let path = PartialFile.bytesPath(in: Inbox(box.layout).bundle(bundle.digest))
+        let path = PartialFile.bytesPath(in: ContentInbox(box.layout).bundle(bundle.digest))
         var bytes = try FileSystem.read(path, limit: 1 << 28)
         bytes[bytes.count / 2] ^= 1
         try box.put(bytes, at: path)

@@ -145,7 +145,7 @@ import Testing
         let box = try SampleBox()
         let bundle = try box.publish(SampleSources.varied())
         try box.fetch(bundle.digest)
-        let path = PartialFile.bytesPath(in: Inbox(box.layout).bundle(bundle.digest))
+        let path = PartialFile.bytesPath(in: ContentInbox(box.layout).bundle(bundle.digest))
         var bytes = try FileSystem.read(path, limit: 1 << 28)
         bytes[bytes.count / 2] ^= 1
         try box.put(bytes, at: path)
@@ -160,7 +160,7 @@ import Testing
         let box = try SampleBox()
         let bundle = try box.publish(SampleSources.varied())
         try box.fetch(bundle.digest)
-        let journal = PartialFile.journalPath(in: Inbox(box.layout).bundle(bundle.digest))
+        let journal = PartialFile.journalPath(in: ContentInbox(box.layout).bundle(bundle.digest))
         let text = try FileSystem.read(journal, limit: 1 << 20)
         for bad in [Array("edge-held 2".utf8), Array("edge-held 1 \(SHA256.digest([1]).hex) 5\n0 5\n".utf8), []] {
             try box.put(bad, at: journal)

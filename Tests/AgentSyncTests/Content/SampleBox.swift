@@ -113,13 +113,13 @@ final class SampleBox: Sendable {
 
     /// Names in a folder of the store; none where it isn't there.
     func names(_ folder: String) throws -> [String] {
-        try FileSystem.status(of: folder) == nil ? [] : try FileSystem.names(in: folder)
+        try FileSystem.status(of: folder) == nil ? [] : try FileSystem.names(in: folder).filter { $0 != ".lock" }
     }
 
     /// Contents whose bytes are not what their names say, and what lies unfinished in the store.
     func wrongContents() throws -> [String] {
         try names(layout.contents).filter { name in
-            guard let content = ContentName(file: name) else { return true }
+            guard let content = ContentName(file: name) else { return name != ".lock" }
             let path = "\(layout.contents)/\(name)"
             let status = try FileSystem.status(of: path)
             return try SHA256.digest(FileSystem.read(path, limit: 1 << 28)) != content.digest

@@ -3,10 +3,13 @@ internal import EdgeAgent
 internal import FileSystem
 
 /// Where fetched contents lie until they are admitted; nobody has judged them.
-struct Inbox {
+struct ContentInbox {
     let root: String
 
     init(_ layout: StoreLayout) { root = layout.inbox }
+
+    /// Keeps others from what was fetched of contents.
+    func lock() throws(FileError) -> FileLock { try SyncStore.lock(in: root, named: ".lock") }
 
     /// What was fetched of bundles' archives, one folder each.
     var bundles: String { "\(root)/bundles" }
