@@ -4,7 +4,9 @@ import Testing
 
 /// The command lines in the documents are such as the programs take.
 @Suite(.programs, .oneByOne) struct DocumentTests {
-    private static let documents = ["README.md", "examples/digits/README.md", "examples/digits-script/README.md"]
+    private static let documents = [
+        "README.md", "examples/digits/README.md", "examples/digits-script/README.md", "docs/repository.md",
+    ]
 
     /// The fenced blocks of a document: what stands between two fences, every other one.
     private static func blocks(of document: String) throws -> [String] {
