@@ -49,7 +49,7 @@ enum AcceptanceCommand {
         "publish",
         summary: "publish the next acceptance set of an endpoint",
         discussion: [
-            "A deployment names the version that its bundle must pass: `edgepack deploy … --acceptance N`. The same "
+            "A deployment names the version that its bundle must pass: `edgepack deploy` with `--acceptance N`. The same "
                 + "data, metric and bar again change nothing."
         ],
         examples: [
