@@ -91,9 +91,13 @@ package struct BundleAdmission: Sendable {
     }
 
     private func admit(_ data: AcceptanceData, _ store: ContentStore) throws {
-        guard try !store.holds(data.name, size: data.bytes) else { return }
-        try room.require(data.bytes)
-        guard let media else { return try admitFetched(data, store) }
+        let isThere = try store.holds(data.name, size: data.bytes)
+        if !isThere { try room.require(data.bytes) }
+        guard let media else {
+            if !isThere { try admitFetched(data, store) }
+            return try removeFetched(data)
+        }
+        guard !isThere else { return }
         if try FileSystem.statusFollowingLinks(of: media)?.kind == .directory {
             try insert(data, from: FileSystem.join(media, data.path), store)
         } else {
@@ -110,17 +114,20 @@ package struct BundleAdmission: Sendable {
         guard try FileSystem.status(of: source) != nil else {
             throw ContentError.notFetched(name: data.path, offset: 0)
         }
-        // It goes whether or not it is what it should be: then it is fetched anew.
         do {
             try insert(data, from: source, store)
             try store.commit()
         } catch ContentError.changed(let name) {
-            try disk.will(.remove, source)
-            try FileSystem.removeTree(source)
+            try removeFetched(data)
             throw ContentError.changed(name: name)
         }
-        try disk.will(.remove, source)
-        try FileSystem.removeFile(source)
+    }
+
+    /// It goes when it is in the store, and also where it is not what it should be: then it is fetched anew.
+    private func removeFetched(_ data: AcceptanceData) throws {
+        let path = ContentInbox(layout).blob(data.digest)
+        try disk.will(.remove, path)
+        try FileSystem.removeTree(path)
     }
 
     private func insert(_ data: AcceptanceData, from source: String, _ store: ContentStore) throws {

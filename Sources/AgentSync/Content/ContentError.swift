@@ -62,9 +62,8 @@ package enum ContentError: ExplainedError, Equatable {
         case .notAdmitted: .noInput
         case .damagedStore, .otherFile, .changed, .rotten, .signedSo: .dataError
         case .noRepository: .configuration
-        case .noAnswer, .notFetched: .tryAgain
+        case .noAnswer, .notFetched, .noRoom: .tryAgain
         case .notThere: .noInput
-        case .noRoom: .ioError
         }
     }
 }

@@ -63,7 +63,7 @@ final class HTTPRemoteFile: RemoteFile {
         } catch HTTPClientError.tooLarge {
             throw ContentError.otherFile(url: name, problem: "it has more than \(size) bytes")
         }
-        guard response.isSuccess else {
+        guard [200, 206].contains(response.status) else {
             if response.status == 416 {
                 throw ContentError.otherFile(url: name, problem: "it is shorter than \(size) bytes")
             }

@@ -34,11 +34,15 @@ final class SampleBox: Sendable {
         try put(Array(#"{"format":"1.0"}"#.utf8), at: layout.format)
     }
 
-    /// A box on a copy of another one's store, as a process that was killed left it.
-    init(copyOf layout: StoreLayout, to store: String, repository: String) {
-        scratch = store
-        self.repository = repository
-        self.layout = StoreLayout(store)
+    /// A box on a copy of another one's scratch folder: as a process leaves it that is killed now.
+    init(copyOf other: String) throws {
+        scratch = "/tmp/edge-sync-test-" + String(UInt64.random(in: .min ... .max), radix: 36)
+        repository = "\(scratch)/repository"
+        layout = StoreLayout("\(scratch)/store")
+        // Second names of a file stay second names.
+        guard system("cp -a \(other) \(scratch)") == 0 else {
+            throw FileError.failed(operation: "copy", path: other, code: EIO)
+        }
     }
 
     deinit { try? FileSystem.removeTree(scratch) }
@@ -92,8 +96,13 @@ final class SampleBox: Sendable {
 
     /// Fetches from the repository's folder, through `remote` where it is given.
     @discardableResult
-    func fetch(_ bundle: SHA256Digest, through remote: SampleRemote? = nil) throws -> SyncOutcome {
+    func fetch(
+        _ bundle: SHA256Digest,
+        through remote: SampleRemote? = nil,
+        disk: DiskChanges = .plain
+    ) throws -> SyncOutcome {
         var fetcher = BundleFetcher(layout, from: RepositoryBase(repository))
+        fetcher.disk = disk
         if let remote {
             fetcher.open = { path in SampleRemoteFile(remote, path: path) }
         }
@@ -101,8 +110,47 @@ final class SampleBox: Sendable {
     }
 
     @discardableResult
-    func admit(_ bundle: SHA256Digest, from media: String? = nil) throws -> SyncOutcome {
-        try BundleAdmission(layout, from: media).admit(bundle)
+    func admit(
+        _ bundle: SHA256Digest,
+        from media: String? = nil,
+        disk: DiskChanges = .plain
+    ) throws -> SyncOutcome {
+        var admission = BundleAdmission(layout, from: media)
+        admission.disk = disk
+        return try admission.admit(bundle)
+    }
+
+    /// Has an endpoint's plan name a bundle by a deployment, which asks for an acceptance set where `data` is given.
+    func plan(
+        _ bundle: SHA256Digest,
+        on name: String = "digits",
+        fallbacks: [SHA256Digest] = [],
+        data: [UInt8]? = nil
+    ) throws {
+        guard let endpoint = EndpointName(name), let boot = BootID("0") else { fatalError("names") }
+        let location = DeploymentLocation(channel: .prod, endpoint: endpoint, serial: 1)
+        var deployment = Deployment(location: location, state: .bundles([bundle]), reason: "test", author: "test")
+        if let data {
+            let place = AcceptanceLocation(endpoint: endpoint, version: 1)
+            let acceptance = try Acceptance(
+                location: place,
+                metric: .accuracy,
+                bar: Acceptance.Bar(absolute: 0.9),
+                data: SHA256.digest(data),
+                dataBytes: data.count,
+                records: 1
+            ).encoded()
+            try put(acceptance, at: layout.document(place.path))
+            deployment.gates.acceptance = Gates.AcceptanceReference(version: 1, digest: SHA256.digest(acceptance))
+        }
+        try put(try deployment.encoded(), at: layout.document(location.path))
+        let store = try AgentStore(layout)
+        let stamp = SyncPlan.Stamp(boot: boot, milliseconds: 1, time: UTCTime(seconds: 1))
+        var plan = try store.plan() ?? SyncPlan(source: .repository, verified: stamp, timestampVersion: 1)
+        let candidate = UpdateCandidate(serial: 1, bundle: bundle, fallbacks: fallbacks)
+        plan.endpoints[endpoint] = EndpointPlan(.bundle(candidate), "test")
+        plan.endpoints[endpoint]?.deployment = location.path
+        try put(try plan.encoded(), at: layout.plan)
     }
 
     /// Whether the generation is there and every byte of it right.
@@ -137,6 +185,8 @@ final class SampleRemote: Sendable {
         var ignoresRanges = false
         /// What is done to bytes on the way, by their place in the file.
         var flips: Set<Int> = []
+        /// Bytes that come at a time.
+        var pieceBytes = 1000
         var asked: [Range<Int>] = []
         var given = 0
     }
@@ -169,16 +219,16 @@ final class SampleRemoteFile: RemoteFile {
         into sink: (UnsafeRawBufferPointer) throws -> Void
     ) throws {
         guard var file = remote.files[name] else { throw ContentError.notThere(path: name) }
-        let (isWhole, flips) = remote.state.withLock { state in
+        let (isWhole, flips, pieceBytes) = remote.state.withLock { state in
             state.asked.append(range)
-            return (state.ignoresRanges, state.flips)
+            return (state.ignoresRanges, state.flips, state.pieceBytes)
         }
         for place in flips { file[place] ^= 0x55 }
         var rest = isWhole ? file[...] : file[range]
         try begin(rest.startIndex)
         while !rest.isEmpty {
             let left = remote.state.withLock { $0.givesOnly - $0.given }
-            let piece = rest.prefix(min(1000, left))
+            let piece = rest.prefix(min(pieceBytes, left))
             try Array(piece).withUnsafeBytes { try sink($0) }
             remote.state.withLock { $0.given += piece.count }
             rest = rest.dropFirst(piece.count)
@@ -211,7 +261,11 @@ enum SampleSources {
     }
 
     /// Executable and not, empty, the same content twice and in both modes, several chunks.
-    static func varied(script: String = "def run(data): return data\n", tensor: UInt64 = 7) -> BundleSource {
+    static func varied(
+        script: String = "def run(data): return data\n",
+        tensor: UInt64 = 7,
+        environment: Int = 12
+    ) -> BundleSource {
         let shell = Array("#!/bin/sh\n".utf8)
         var model = noise(60_000)
         model.replaceSubrange(20_000..<40_000, with: noise(20_000, seed: tensor))
@@ -222,7 +276,9 @@ enum SampleSources {
                 file("tools/run.txt", shell), file("copy.sh", shell, isExecutable: true),
             ],
             .model: [file("big.bin", model, cuts: [20_000, 40_000])],
-            .env: (0..<12).map { file("site-packages/m\($0 % 3)/n\($0).py", noise(300, seed: UInt64($0 + 50))) },
+            .env: (0..<environment).map {
+                file("site-packages/m\($0 % 3)/n\($0).py", noise(300, seed: UInt64($0 + 50)))
+            },
         ])
     }
 
