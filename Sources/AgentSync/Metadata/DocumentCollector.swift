@@ -35,6 +35,9 @@ struct DocumentCollector {
     let running: [EndpointName: SHA256Digest]
     /// The base of the targets.
     let source: any RepositoryTransport
+    /// Whether the source may lack what deployments name, as media do that were made for one bundle. What says what is
+    /// wanted must be there in any case.
+    let isPartial: Bool
     private(set) var collected = CollectedDocuments()
 
     /// The most deployments that are read for one endpoint.
@@ -47,8 +50,10 @@ struct DocumentCollector {
         layout: StoreLayout,
         memory: SyncMemory,
         running: [EndpointName: SHA256Digest],
-        source: any RepositoryTransport
+        source: any RepositoryTransport,
+        isPartial: Bool = false
     ) {
+        self.isPartial = isPartial
         self.box = box
         self.layout = layout
         self.memory = memory
@@ -97,7 +102,7 @@ struct DocumentCollector {
                 if let acceptance = deployment.gates.acceptance {
                     let location = AcceptanceLocation(endpoint: endpoint, version: acceptance.version)
                     if let path = TargetPath(location.path), let target = try updater.find(path) {
-                        try take(target, updater, limitBytes: Self.documentBytes)
+                        try takeIfThere(target, updater, limitBytes: Self.documentBytes)
                     }
                 }
             }
@@ -137,7 +142,11 @@ struct DocumentCollector {
                 collected.unusable[digest] = "the repository does not say where it lies: \(error.message)"
                 continue
             }
-            try take(target, updater, limitBytes: Manifest.limits.bytes)
+            try takeIfThere(target, updater, limitBytes: Manifest.limits.bytes)
+            guard collected.documents[target.path.text] != nil else {
+                collected.bundles[digest] = nil
+                continue
+            }
             collected.unusable[digest] = problem(of: location, target.path.text)
         }
     }
@@ -151,6 +160,15 @@ struct DocumentCollector {
             platform: manifest.platform.description
         )
         return said == location ? nil : "it lies at \(path) and says that it is \(said.path)"
+    }
+
+    /// The same for what a partial source may lack.
+    private mutating func takeIfThere(_ target: FoundTarget, _ updater: Updater, limitBytes: Int) throws {
+        do {
+            try take(target, updater, limitBytes: limitBytes)
+        } catch UpdateError.missing where isPartial {
+            // Whatever needs it waits for it.
+        }
     }
 
     /// Reads a target from the store where it is there as listed, else from the source.

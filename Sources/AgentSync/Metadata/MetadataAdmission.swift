@@ -46,7 +46,8 @@ package enum MetadataAdmission {
             layout: layout,
             memory: memory,
             running: try store.running(),
-            source: source?.targets ?? DirectoryTransport(inbox.targets)
+            source: source?.targets ?? DirectoryTransport(inbox.targets),
+            isPartial: source != nil
         )
         let collected = try collector.collect(&updater)
         let documents = ReadDocuments(collected, box: store.box, memory: memory)
