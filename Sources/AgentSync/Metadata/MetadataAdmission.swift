@@ -22,6 +22,15 @@ package enum MetadataAdmission {
 
     /// - Parameter media: a repository's folder or a portable file in the place of the inbox.
     package static func run(_ store: SyncStore, from media: String?) throws -> Result {
+        try run(store, from: media) { _ in }
+    }
+
+    /// - Parameter willWrite: told of each file before it is written, so that tests can end the work at any.
+    static func run(
+        _ store: SyncStore,
+        from media: String?,
+        willWrite: @escaping (String) throws -> Void
+    ) throws -> Result {
         let layout = store.layout
         let lock = try SyncStore.lock(in: layout.trust)
         defer { withExtendedLifetime(lock) {} }
@@ -31,7 +40,7 @@ package enum MetadataAdmission {
         let source = try media.map { try MediaSource($0) }
         let days = store.box.offlineMaximumAgeDays
         var updater = try Updater(
-            store: MetadataDirectory(layout.metadata),
+            store: WatchedMetadataStore(MetadataDirectory(layout.metadata), willWrite),
             transport: source?.metadata ?? DirectoryTransport(inbox.metadata),
             updateStart: clock.time,
             expiryPolicy: source == nil
@@ -76,24 +85,60 @@ package enum MetadataAdmission {
             pollSeconds: timestamp.pollInterval.map { min(Int($0.components.seconds), 86_400) },
             endpoints: endpoints
         )
-        try write(collected, to: layout)
+        try write(collected, to: layout, willWrite)
         if memory != before || !before.hasAdmitted {
+            try willWrite(layout.memory)
             try FileSystem.write(try memory.encoded(), to: layout.memory, mode: 0o600)
         }
+        try willWrite(layout.plan)
         try FileSystem.write(try plan.encoded(), to: layout.plan, mode: 0o600)
         return Result(plan: plan, notices: updater.notices + updater.trusted.expiredButAccepted)
     }
 
-    private static func write(_ collected: CollectedDocuments, to layout: StoreLayout) throws {
+    private static func write(
+        _ collected: CollectedDocuments,
+        to layout: StoreLayout,
+        _ willWrite: (String) throws -> Void
+    ) throws {
         for path in collected.fresh.sorted() {
             guard let bytes = collected.documents[path] else { continue }
             let place = layout.document(path)
             try SyncStore.makeFolder(FileSystem.parent(of: place))
+            try willWrite(place)
             try FileSystem.write(bytes, to: place)
         }
         for (digest, bundle) in collected.bundles.sorted(by: { $0.key < $1.key }) {
-            if (try? AdmittedBundle.read(digest, from: layout)) != bundle { try bundle.write(digest, to: layout) }
+            guard (try? AdmittedBundle.read(digest, from: layout)) != bundle else { continue }
+            try willWrite(AdmittedBundle.file(of: digest, in: layout))
+            try bundle.write(digest, to: layout)
         }
+    }
+}
+
+/// Tells of each change before it is made.
+private struct WatchedMetadataStore: MetadataStore {
+    private let store: MetadataDirectory
+    private let willWrite: (String) throws -> Void
+
+    init(_ store: MetadataDirectory, _ willWrite: @escaping (String) throws -> Void) {
+        self.store = store
+        self.willWrite = willWrite
+    }
+
+    var name: String { store.name }
+
+    func read(_ file: StoredMetadata, limitBytes: Int) throws -> [UInt8]? {
+        try store.read(file, limitBytes: limitBytes)
+    }
+
+    func write(_ bytes: [UInt8], to file: StoredMetadata) throws {
+        try willWrite(file.path)
+        try store.write(bytes, to: file)
+    }
+
+    func remove(_ file: StoredMetadata) throws {
+        try willWrite(file.path)
+        try store.remove(file)
     }
 }
 
