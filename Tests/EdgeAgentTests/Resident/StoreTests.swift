@@ -19,10 +19,10 @@ import WallClock
 
     private func configure(format: String = "1.0") throws {
         try FileSystem.write(Array(#"{"format":"\#(format)"}"#.utf8), to: layout.format)
-        try FileSystem.write(try Self.box.encoded(), to: layout.box)
+        try FileSystem.write(try Self.box().encoded(), to: layout.box)
     }
 
-    private static var box: BoxConfiguration {
+    private static func box() throws -> BoxConfiguration {
         let programs = BoxConfiguration.Programs(
             runtime: "/usr/bin/edgeruntime",
             launcher: "/usr/bin/edgelaunch",
@@ -30,17 +30,17 @@ import WallClock
             sync: "/usr/bin/edgeagent-sync",
             python: "/usr/bin/python3"
         )
-        var box = BoxConfiguration(device: DeviceID("box-1")!, channel: .prod, programs: programs)
+        var box = BoxConfiguration(device: try #require(DeviceID("box-1")), channel: .prod, programs: programs)
         box.repository = "https://models.example.com"
-        box.labels = Labels(["site": "hamburg"])!
-        box.endpoints[EndpointName("digits")!] = .init(listen: "127.0.0.1:8080")
+        box.labels = try #require(Labels(["site": "hamburg"]))
+        box.endpoints[try #require(EndpointName("digits"))] = .init(listen: "127.0.0.1:8080")
         box.pollSeconds = 30
         box.startLimitSeconds = 7
         return box
     }
 
     @Test func aBoxIsReadAsItWasWritten() throws {
-        #expect(try BoxConfiguration.parse(Self.box.encoded()) == Self.box)
+        #expect(try BoxConfiguration.parse(Self.box().encoded()) == Self.box())
     }
 
     @Test func aPlanIsReadAsItWasWritten() throws {
@@ -83,7 +83,7 @@ import WallClock
 
     @Test func aNewerMinorIsReadAndANewerMajorIsLeftAlone() throws {
         try configure(format: "1.7")
-        #expect(try AgentStore(layout).box() == Self.box)
+        #expect(try AgentStore(layout).box() == Self.box())
         try configure(format: "2.0")
         #expect(throws: StoreError.storeTooNew(path: layout.root, format: "2.0")) { try AgentStore(layout) }
     }
@@ -118,10 +118,14 @@ import WallClock
     }
 
     @Test(arguments: [
-        AgentWish.sync, .ping, .retry(nil), .retry(EndpointName("a.b")), .rollback(EndpointName("a")!, by: "some body"),
-        .install(path: "/media/a stick/x"),
+        AgentWish.sync, .ping, .retry(nil), .retry(EndpointName("a.b")), .install(path: "/media/a stick/x"),
     ])
     func wishesComeThrough(_ wish: AgentWish) { #expect(AgentWish(wish.bytes) == wish) }
+
+    @Test func aRollbackNamesWhoWantsIt() throws {
+        let wish = AgentWish.rollback(try #require(EndpointName("a")), by: "some body")
+        #expect(AgentWish(wish.bytes) == wish)
+    }
 
     @Test(arguments: ["", "sync now", "retry a b", "rollback a", "install relative", "install", "stop"])
     func whatIsNoWishIsNone(_ text: String) { #expect(AgentWish(Array(text.utf8)) == nil) }

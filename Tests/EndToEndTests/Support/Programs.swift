@@ -27,6 +27,9 @@ enum Programs {
 
     static var edgepack: String { "\(folder ?? "")/edgepack" }
     static var edgeruntime: String { "\(folder ?? "")/edgeruntime" }
+    static var edgeagent: String { "\(folder ?? "")/edgeagent" }
+    static var edgeagentSync: String { "\(folder ?? "")/edgeagent-sync" }
+    static var edgelaunch: String { "\(folder ?? "")/edgelaunch" }
     static var python: String { toolsPython ?? "python3" }
 
     private static func variable(_ name: String) -> String? { inherited[name].flatMap { $0.isEmpty ? nil : $0 } }

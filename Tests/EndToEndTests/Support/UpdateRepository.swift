@@ -1,0 +1,70 @@
+import FileSystem
+import JSON
+
+/// A repository that `edgepack` made, with every key in one folder.
+final class UpdateRepository {
+    static let endpoint = "digits"
+    static let channel = "prod"
+
+    let scratch: Scratch
+    var path: String { scratch("repository") }
+    var keys: String { scratch("keys") }
+    /// The root that a box is given.
+    var root: String { "\(path)/metadata/1.root.json" }
+
+    init() throws {
+        scratch = try Scratch()
+        try Programs.pack("repo", "init", path, "--keys", keys)
+    }
+
+    func publish(_ bundle: String) throws { try Programs.pack("publish", bundle, "--to", path, "--keys", keys) }
+
+    /// Deploys `NAME@VERSION` or a digest to every box of the channel.
+    func deploy(_ bundle: String, _ more: String...) throws {
+        let arguments = [
+            "deploy", bundle, "--endpoint", Self.endpoint, "--channel", Self.channel, "--to", path, "--keys", keys,
+            "--reason", "a test",
+        ]
+        try Programs.succeed(Programs.edgepack, arguments + more)
+    }
+
+    /// Labelled data that bundles must be good on.
+    func publishAcceptance(_ data: String, bar: Double) throws {
+        try Programs.pack(
+            "acceptance",
+            "publish",
+            data,
+            "--endpoint",
+            Self.endpoint,
+            "--metric",
+            "accuracy",
+            "--bar",
+            "\(bar)",
+            "--to",
+            path,
+            "--keys",
+            keys
+        )
+    }
+
+    /// A bundle of a project, under a version of its own.
+    func build(_ project: String, version: Int) throws -> String {
+        let output = try scratch.folder("dist-\(version)")
+        try Programs.pack(
+            "build",
+            project,
+            "-o",
+            output,
+            "--version",
+            "\(version)",
+            "--device",
+            "generic-\(Architecture.here.rawValue)"
+        )
+        let names = try FileSystem.names(in: output)
+        guard let name = names.first, names.count == 1 else { throw Unexpected(what: "\(output) holds \(names)") }
+        return "\(output)/\(name)"
+    }
+
+    /// Builds and publishes a version of a project.
+    func add(_ project: String, version: Int) throws { try publish(try build(project, version: version)) }
+}
