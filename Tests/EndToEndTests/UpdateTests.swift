@@ -1,0 +1,119 @@
+import FileSystem
+import Glibc
+import JSON
+import Testing
+
+/// A box that follows a repository: from signing a deployment to answering with the bundle, or not.
+@Suite(.programs, .oneByOne, .serialized) struct UpdateTests {
+    private let repository: UpdateRepository
+
+    init() throws {
+        repository = try UpdateRepository()
+        try repository.publish(Example.native.get().bundle)
+        try repository.publish(Example.script.get().bundle)
+    }
+
+    private func box(_ more: String = "") throws -> AgentBox {
+        try AgentBox(repository.path, root: repository.root, more: more)
+    }
+
+    private func requests() throws -> [String] {
+        try FileSystem.names(in: "\(Example.native.get().project)/requests").map {
+            "\(try Example.native.get().project)/requests/\($0)"
+        }
+    }
+
+    // MARK: The way there
+
+    @Test func aBoxTakesWhatOperatorsSignedAndServesIt() throws {
+        try repository.deploy("digits@1", "--soak", "0")
+        let box = try box()
+        try box.start()
+        try box.waitUntilServing(1)
+        let answer = try box.score("/v2/models/digits/infer", try Example.native.get().request("seven"))
+        #expect(answer.status == 200)
+        #expect(try box.endpoint().lastResult == "successful")
+        #expect(try box.why().contains("digits 1"))
+        try box.stop()
+    }
+
+    @Test func anUpdateUnderLoadLosesNoRequest() throws {
+        try repository.deploy("digits@1", "--soak", "0")
+        let box = try box()
+        try box.start()
+        try box.waitUntilServing(1)
+        // Both bundles answer these: the one by the model's own protocol, the other by /score.
+        let load = try Load("/", port: box.port, requests: try requests())
+        try repository.deploy("digits@2", "--soak", "1")
+        try box.waitUntilServing(2)
+        let result = try load.finish()
+        #expect(result.failed == 0, "\(result)")
+        #expect(result.bundles.count == 2, "\(result)")
+        try box.stop()
+    }
+
+    // MARK: Refusals
+
+    @Test func aBundleThatCrashesWhileItIsObservedIsLeft() throws {
+        try repository.add(try crashing(), version: 4)
+        try repository.deploy("digits@2", "--soak", "0")
+        let box = try box()
+        try box.start()
+        try box.waitUntilServing(2)
+        try repository.deploy("digits@4", "--soak", "60")
+        try box.wait(for: "version 4 to serve") { $0.state == "Observe" && $0.version == "4" }
+        let script = try Example.script.get()
+        // It ends itself at the 20th request.
+        for _ in 0..<30 { _ = try? box.score("/score", try script.request("seven")) }
+        let endpoint = try box.waitUntilServing(2)
+        #expect(endpoint.lastResult == "failedRollbackComplete")
+        #expect(endpoint.lastSerial == 2)
+        #expect(try box.why().contains("digits 2"))
+        // It stays so: the verdict is kept.
+        let answer = try box.score("/score", try script.request("seven"))
+        #expect(answer.status == 200)
+        try box.stop()
+    }
+
+    /// Version 2 with a script that ends its process at the 20th request.
+    private func crashing() throws -> String {
+        let scratch = repository.scratch
+        try scratch.copy(try Example.script.get().project, as: "crashing")
+        try scratch.edit(
+            "crashing/src/score.py",
+            replacing: "    rows = ",
+            with: """
+                    global asked
+                    asked += 1
+                    if asked == 20 + 3:
+                        os._exit(3)
+                    rows = 
+                """
+        )
+        try scratch.edit("crashing/src/score.py", replacing: "session = None\n", with: "session = None\nasked = 0\n")
+        return scratch("crashing")
+    }
+
+    @Test func aRevokedBundleIsNotTaken() throws {
+        try repository.deploy("digits@1", "--soak", "0")
+        let box = try box()
+        try box.start()
+        try box.waitUntilServing(1)
+        try Programs.pack(
+            "revoke",
+            "digits@2",
+            "--action",
+            "refuse",
+            "--reason",
+            "a test",
+            "--to",
+            repository.path,
+            "--keys",
+            repository.keys
+        )
+        try repository.deploy("digits@2", "--soak", "0")
+        try box.wait(for: "the refusal") { _ in try box.why().contains("revoked") }
+        #expect(try box.endpoint().version == "1")
+        try box.stop()
+    }
+}
