@@ -1,6 +1,7 @@
 import FileSystem
 import Glibc
 import JSON
+import Processes
 import Testing
 
 /// Boxes without a network: what a stick brings goes the same way as what a repository brings.
