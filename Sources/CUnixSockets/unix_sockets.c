@@ -13,7 +13,7 @@
 
 union control {
     struct cmsghdr aligned;
-    char bytes[CMSG_SPACE(sizeof(int) * unix_message_descriptors)];
+    char bytes[CMSG_SPACE(sizeof(int) * unix_message_descriptors) + CMSG_SPACE(sizeof(struct ucred))];
 };
 
 int unix_message_socket(void)
@@ -60,10 +60,17 @@ int unix_message_send(int connection, const void *bytes, size_t count, const int
     return sent < 0 ? errno : 0;
 }
 
+int unix_ask_for_sender(int connection)
+{
+    int on = 1;
+    return setsockopt(connection, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+}
+
 long unix_message_receive(
-    int connection, void *bytes, size_t capacity, int *descriptors, size_t *descriptor_count)
+    int connection, void *bytes, size_t capacity, int *descriptors, size_t *descriptor_count, int32_t *sender)
 {
     *descriptor_count = 0;
+    *sender = 0;
     struct iovec part = {.iov_base = bytes, .iov_len = capacity};
     union control control;
     struct msghdr message = {
@@ -75,6 +82,11 @@ long unix_message_receive(
     if (got < 0)
         return -errno;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS) {
+            struct ucred from;
+            memcpy(&from, CMSG_DATA(header), sizeof from);
+            *sender = from.pid;
+        }
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
             continue;
         size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);

@@ -19,17 +19,22 @@ package final class RuntimeConnection: Sendable {
     /// - Throws: `socket`. A socket whose listener is there but is not served yet is connected to all the same.
     package static func connect(to path: String, milliseconds: Int) throws(ControlError) -> RuntimeConnection {
         do throws(SocketError) {
-            return RuntimeConnection(try MessageConnection.connect(to: path, milliseconds: milliseconds))
+            let connection = try MessageConnection.connect(to: path, milliseconds: milliseconds)
+            try connection.askForSender()
+            return RuntimeConnection(connection)
         } catch {
             throw .socket(error)
         }
     }
 
     /// Who is there, and what it does.
+    ///
+    /// A runtime in a namespace of processes of its own knows itself by another number than this process knows it by:
+    /// where the kernel says who has sent the answer, that counts.
     package func hello(milliseconds: Int) throws(ControlError) -> RuntimeGreeting {
-        guard case .hello(let greeting) = try ask(.hello, milliseconds: milliseconds).reply else {
-            throw broken(.unexpected(.hello))
-        }
+        let answer = try ask(.hello, milliseconds: milliseconds)
+        guard case .hello(var greeting) = answer.reply else { throw broken(.unexpected(.hello)) }
+        greeting.processID = answer.sender ?? greeting.processID
         return greeting
     }
 
@@ -43,8 +48,10 @@ package final class RuntimeConnection: Sendable {
 
     /// The listening socket of a runtime that serves or drains.
     package func socket(milliseconds: Int) throws(ControlError) -> Descriptor {
-        let (reply, descriptors) = try ask(.socket, milliseconds: milliseconds)
-        guard case .socket = reply, let descriptor = descriptors.first else { throw broken(.unexpected(.socket)) }
+        let answer = try ask(.socket, milliseconds: milliseconds)
+        guard case .socket = answer.reply, let descriptor = answer.descriptors.first else {
+            throw broken(.unexpected(.socket))
+        }
         return descriptor
     }
 
@@ -66,7 +73,7 @@ package final class RuntimeConnection: Sendable {
         _ request: ControlRequest,
         with descriptor: Int32? = nil,
         milliseconds: Int
-    ) throws(ControlError) -> (reply: ControlReply, descriptors: [Descriptor]) {
+    ) throws(ControlError) -> (reply: ControlReply, descriptors: [Descriptor], sender: Int32?) {
         let message: MessageConnection.Message?
         do throws(SocketError) {
             guard connection.descriptor >= 0 else { throw .closed }
@@ -84,7 +91,7 @@ package final class RuntimeConnection: Sendable {
             throw broken(error)
         }
         if case .error(let text) = reply { throw .refused(request, text) }
-        return (reply, message.descriptors)
+        return (reply, message.descriptors, message.sender)
     }
 
     private func broken(_ error: ControlError) -> ControlError {

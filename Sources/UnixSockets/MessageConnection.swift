@@ -12,9 +12,13 @@ package final class MessageConnection: Sendable {
         /// What came along, owned by the message.
         package let descriptors: [Descriptor]
 
-        package init(_ bytes: [UInt8], descriptors: [Descriptor] = []) {
+        /// Who sent it, as this process's namespace numbers it; nil where that was not asked for, or is not seen from here.
+        package let sender: Int32?
+
+        package init(_ bytes: [UInt8], descriptors: [Descriptor] = [], sender: Int32? = nil) {
             self.bytes = bytes
             self.descriptors = descriptors
+            self.sender = sender
         }
     }
 
@@ -107,12 +111,18 @@ package final class MessageConnection: Sendable {
             var count = 0
             var numbers = [Int32](repeating: -1, count: Self.descriptorLimit)
             var descriptors = 0
+            var sender: Int32 = 0
             let bytes = [UInt8](unsafeUninitializedCapacity: max(1, limit)) { buffer, used in
-                count = unix_message_receive(descriptor, buffer.baseAddress, max(1, limit), &numbers, &descriptors)
+                let room = max(1, limit)
+                count = unix_message_receive(descriptor, buffer.baseAddress, room, &numbers, &descriptors, &sender)
                 used = max(0, count)
             }
             if count > 0 {
-                return Message(bytes, descriptors: numbers.prefix(descriptors).map { Descriptor(adopting: $0) })
+                return Message(
+                    bytes,
+                    descriptors: numbers.prefix(descriptors).map { Descriptor(adopting: $0) },
+                    sender: sender > 0 ? sender : nil
+                )
             }
             switch Int32(-count) {
             case 0, ECONNRESET:
@@ -126,6 +136,12 @@ package final class MessageConnection: Sendable {
                 throw .timedOut(.receive)
             }
         }
+    }
+
+    /// Has every message that comes from now on say who sent it. ``peer()`` names who made the socket, which for one that
+    /// was handed on is another process.
+    package func askForSender() throws(SocketError) {
+        guard unix_ask_for_sender(descriptor) == 0 else { throw SocketError(.readPeer, errno) }
     }
 
     package func peer() throws(SocketError) -> Peer {

@@ -99,21 +99,28 @@ import Testing
         let box = try box()
         try box.start()
         try box.waitUntilServing(1)
-        try Programs.pack(
-            "revoke",
-            "digits@2",
-            "--action",
-            "refuse",
-            "--reason",
-            "a test",
-            "--to",
-            repository.path,
-            "--keys",
-            repository.keys
-        )
+        try box.stop()
         try repository.deploy("digits@2", "--soak", "0")
+        try repository.revoke("digits@2", action: "refuse")
+        try box.start()
         try box.wait(for: "the refusal") { _ in try box.why().contains("revoked") }
         #expect(try box.endpoint().version == "1")
+        try box.stop()
+    }
+
+    @Test func whatRunsStopsWhereItsRevocationSaysSo() throws {
+        try repository.deploy("digits@1", "--soak", "0")
+        let box = try box()
+        try box.start()
+        try box.waitUntilServing(1)
+        try repository.revoke("digits@1", action: "stop")
+        try box.wait(for: "the end of the runtime") { $0.runtimes.isEmpty }
+        // An agent that starts again does not bring it back.
+        try box.stop()
+        try box.start()
+        try box.succeed("sync")
+        #expect(try box.endpoint().runtimes.isEmpty)
+        #expect(try box.why().contains("revoked"))
         try box.stop()
     }
 }

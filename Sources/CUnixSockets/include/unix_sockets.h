@@ -25,9 +25,13 @@ int unix_message_send(int connection, const void *bytes, size_t count, const int
 
 /// Receives one message without waiting. Returns its bytes, 0 at the end, or a negative errno: -EAGAIN; -EMSGSIZE where it
 /// has more than `capacity` bytes, -E2BIG where more than unix_message_descriptors descriptors came along (both have
-/// closed what came along). `descriptors` has room for unix_message_descriptors.
+/// closed what came along). `descriptors` has room for unix_message_descriptors. `sender` is the process that sent it, as
+/// this process's namespace numbers it, or 0: see unix_ask_for_sender.
 long unix_message_receive(
-    int connection, void *bytes, size_t capacity, int *descriptors, size_t *descriptor_count);
+    int connection, void *bytes, size_t capacity, int *descriptors, size_t *descriptor_count, int32_t *sender);
+
+/// Has the kernel note on every message who sent it (SO_PASSCRED). Returns 0, or -1 with errno set.
+int unix_ask_for_sender(int connection);
 
 /// Who connected, as the kernel noted it then. Returns 0, or -1 with errno set.
 int unix_peer(int connection, int32_t *process, uint32_t *user, uint32_t *group);

@@ -168,7 +168,9 @@ package final class Agent {
 
     private func scheduleNextPoll() {
         guard options.once == nil, box.repository != nil else { return }
-        let wished = Duration.seconds(plan?.pollSeconds ?? box.pollSeconds)
+        let wished = Duration.seconds(
+            box.pollSeconds ?? plan?.pollSeconds ?? BoxConfiguration.defaultPollSeconds
+        )
         let interval = hosts.contains(where: \.isUnderWay) ? min(wished, Self.busyPoll) : wished
         // Spread, so that boxes that were switched on together don't come together.
         nextPoll = environment.now() + interval * Double.random(in: 0.9...1.1)

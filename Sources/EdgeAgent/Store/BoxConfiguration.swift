@@ -44,7 +44,8 @@ package struct BoxConfiguration: Equatable, Sendable {
     /// A URL, or the absolute path of a folder; nil for a box that only takes media.
     package var repository: String?
     package var endpoints: [EndpointName: Endpoint]
-    package var pollSeconds: Int
+    /// Nil where the repository's own wish counts, or else ``defaultPollSeconds``.
+    package var pollSeconds: Int?
     /// How long past their expiry timestamp and snapshot are accepted from local media, in days.
     package var offlineMaximumAgeDays: Int
     /// Bytes of the disk that updates leave free.
@@ -64,7 +65,6 @@ package struct BoxConfiguration: Equatable, Sendable {
         self.programs = programs
         labels = Labels()
         endpoints = [:]
-        pollSeconds = Self.defaultPollSeconds
         offlineMaximumAgeDays = Self.defaultOfflineDays
         diskReserveBytes = Self.defaultDiskReserve
         startLimitSeconds = Self.defaultStartLimit
@@ -103,7 +103,7 @@ extension BoxConfiguration {
             let settings = try JSONFields(value, path: "box.endpoints.\(name)")
             box.endpoints[endpoint] = Endpoint(listen: try settings.string("listen"))
         }
-        box.pollSeconds = try fields.integer("pollSeconds", in: 1...86_400)
+        box.pollSeconds = try fields.optionalInteger("pollSeconds", in: 1...86_400)
         box.offlineMaximumAgeDays = try fields.integer("offlineMaximumAgeDays", in: 0...3650)
         box.diskReserveBytes = try fields.integer("diskReserveBytes", in: JSONFields.counts)
         box.startLimitSeconds = try fields.optionalInteger("startLimitSeconds", in: 1...86_400) ?? defaultStartLimit
@@ -119,7 +119,7 @@ extension BoxConfiguration {
             "channel": .string(channel.rawValue), "device": .string(device.text),
             "diskReserveBytes": .integer(diskReserveBytes), "endpoints": .object(JSONObject(endpoints)),
             "labels": .object(JSONObject(labels)), "offlineMaximumAgeDays": .integer(offlineMaximumAgeDays),
-            "pollSeconds": .integer(pollSeconds),
+            "pollSeconds": .optional(pollSeconds),
             "programs": [
                 "launcher": .string(programs.launcher), "launcherSocket": .optional(programs.launcherSocket),
                 "python": .optional(programs.python), "runtime": .string(programs.runtime),

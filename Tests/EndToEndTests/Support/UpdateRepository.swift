@@ -28,6 +28,11 @@ final class UpdateRepository {
         try Programs.succeed(Programs.edgepack, arguments + more)
     }
 
+    func revoke(_ bundle: String, action: String) throws {
+        let arguments = ["revoke", bundle, "--action", action, "--reason", "a test", "--to", path, "--keys", keys]
+        try Programs.succeed(Programs.edgepack, arguments)
+    }
+
     /// Labelled data that bundles must be good on.
     func publishAcceptance(_ data: String, bar: Double) throws {
         try Programs.pack(
