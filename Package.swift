@@ -175,7 +175,10 @@ let package = Package(
         ),
         tests(
             "ContainmentTests",
-            ["Containment", "Diagnostics", "Digest", "FileSystem", "Processes", "RuntimeLaunch", "UnixSockets"]
+            [
+                "Containment", "Diagnostics", "Digest", "FileSystem", "Processes", "RuntimeControl", "RuntimeLaunch",
+                "UnixSockets",
+            ]
         ),
         tests(
             "RegistryTests",

@@ -197,8 +197,8 @@ static void apply_limits(struct containment_child *child)
     int failed = set_limit(RLIMIT_CORE, 0) < 0; // a core dump would hold callers' data
     failed = failed || set_limit(RLIMIT_NOFILE, request->open_files) < 0;
     failed = failed || (request->processes > 0 && set_limit(RLIMIT_NPROC, request->processes) < 0);
-    int in_group = child->applied & (1U << CONTAINMENT_CGROUP);
-    failed = failed || (!in_group && request->data_bytes > 0 && set_limit(RLIMIT_DATA, request->data_bytes) < 0);
+    int is_limited = request->group_limits_memory && (child->applied & (1U << CONTAINMENT_CGROUP));
+    failed = failed || (!is_limited && request->data_bytes > 0 && set_limit(RLIMIT_DATA, request->data_bytes) < 0);
     if (failed)
         tell_layer(child, CONTAINMENT_LIMITS, CONTAINMENT_PARTIAL, CONTAINMENT_STEP_LIMITS, errno);
     else

@@ -143,6 +143,7 @@ private func withRequest(
                 request.private_scratch_bytes = program.scratchBytes
                 request.plain_scratch = program.plainScratch.flatMap { memory.string($0) }
                 request.group_procs = program.group?.processes ?? -1
+                request.group_limits_memory = program.group?.limitsMemory == true ? 1 : 0
                 request.open_files = program.openFiles
                 request.processes = program.processes
                 request.data_bytes = program.dataBytes ?? 0

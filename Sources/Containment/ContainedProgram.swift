@@ -55,7 +55,7 @@ package struct ContainedProgram: Equatable, Sendable {
     package var openFiles: UInt64 = 16384
     /// The most processes and threads of its user.
     package var processes: UInt64 = 4096
-    /// The most private memory of each process where it is in no group that limits it.
+    /// The most private memory of each process where no group bounds what all of them use.
     package var dataBytes: UInt64?
 
     package init(program: String, arguments: [String], descriptors: [Int32: Int32], places: [Place]) {

@@ -61,6 +61,21 @@ package final class ControlGroup: Equatable, Sendable {
         return ControlGroup(path: path, name: name, limitsMemory: limitsMemory, processes: processes)
     }
 
+    /// The start of the names of runtimes' groups.
+    static let prefix = "edge."
+
+    /// Removes groups of runtimes that have ended; the kernel refuses to remove one that a process is in.
+    package static func removeEmpty(below parent: String) {
+        guard let folder = opendir(parent) else { return }
+        defer { closedir(folder) }
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name.hasPrefix(prefix) { rmdir("\(parent)/\(name)") }
+        }
+    }
+
     /// In version 2 a group that hands controllers to its children holds no processes itself, so the launcher moves out of
     /// the way, into a child of its own.
     private static func enableControllers(_ parent: String) {

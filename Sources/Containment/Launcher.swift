@@ -33,6 +33,11 @@ package struct Launcher {
         }
     }
 
+    /// To be called when runtimes may have ended.
+    package func tidy() {
+        if let group { ControlGroup.removeEmpty(below: group) }
+    }
+
     private func start(
         _ request: LaunchRequest,
         channel: Int32,
@@ -49,7 +54,7 @@ package struct Launcher {
             )
             if let group, !skipping.contains(.cgroup) {
                 program.group = ControlGroup.make(
-                    "edge.\(name)",
+                    "\(ControlGroup.prefix)\(name)",
                     below: group,
                     memoryLimitBytes: request.memoryLimitBytes,
                     processLimit: program.processes

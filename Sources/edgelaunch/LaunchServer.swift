@@ -30,6 +30,7 @@ struct LaunchServer {
     /// The runtimes are children until this process ends; who watches them does so by other means.
     private func reapRuntimes() {
         while waitpid(-1, nil, WNOHANG) > 0 {}
+        launcher.tidy()
     }
 
     private func serve(_ connection: MessageConnection) {

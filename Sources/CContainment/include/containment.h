@@ -107,9 +107,10 @@ struct containment_request {
     const char *plain_scratch;
 
     int group_procs; // cgroup.procs or tasks of the group to join, open for writing; -1: none
+    int group_limits_memory; // not 0: what is in it can't use more than it may
     uint64_t open_files;
     uint64_t processes;  // of the user, in all; 0: no limit
-    uint64_t data_bytes; // RLIMIT_DATA where the group could not be joined; 0: none
+    uint64_t data_bytes; // RLIMIT_DATA where no group that was joined limits memory; 0: none
 
     unsigned skip;     // layers not to try: bits 1 << enum containment_layer
     unsigned required; // layers without which the program is not executed: same bits
