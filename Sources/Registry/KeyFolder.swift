@@ -25,9 +25,32 @@ package struct KeyFolder: Sendable {
         }
     }
 
+    /// The first root of the repository that the keys are for, put here when it was made.
+    var trustedRootPath: String { FileSystem.join(folder, "1.root.json") }
+
+    func trustedRoot() throws -> [UInt8]? {
+        guard try FileSystem.statusFollowingLinks(of: trustedRootPath) != nil else { return nil }
+        return try FileSystem.read(trustedRootPath, limit: UpdateLimits().rootBytes)
+    }
+
+    /// Keys that are for another repository already stay so.
+    func trust(root: [UInt8]) throws {
+        guard try trustedRoot() == nil else { return }
+        try FileSystem.write(root, to: trustedRootPath)
+    }
+
     func key(of role: RegistryRole) throws -> PrivateKey {
         guard try holds(role) else { throw RegistryError.keyMissing(role: role.text, path: path(of: role)) }
         return try KeyFile.readPrivate(path(of: role)).key
+    }
+
+    /// The public half, which others may have given: `ROLE.pub`.
+    func publicKey(of role: RegistryRole) throws -> PublicKey {
+        let path = KeyFile.publicPath(for: path(of: role))
+        guard try FileSystem.statusFollowingLinks(of: path) != nil else {
+            throw RegistryError.keyMissing(role: role.text, path: path)
+        }
+        return try KeyFile.readPublic(path)
     }
 
     func signer(of role: RegistryRole) throws -> PrivateKeySigner { try PrivateKeySigner(try key(of: role)) }

@@ -1,7 +1,6 @@
 package import BundleManifest
 package import Deployment
 package import Digest
-internal import JSON
 internal import UpdateFramework
 
 /// A bundle as the registry lists it.
@@ -47,9 +46,9 @@ package enum BundleReference: Equatable, Sendable, CustomStringConvertible {
 
 extension Registry {
     /// Every bundle that is published, committed or not, in the order of their paths.
-    package var bundles: [PublishedBundle] { get throws { try Self.bundles(in: editor) } }
+    package var bundles: [PublishedBundle] { Self.bundles(in: editor) }
 
-    static func bundles(in editor: RepositoryEditor) throws -> [PublishedBundle] {
+    static func bundles(in editor: RepositoryEditor) -> [PublishedBundle] {
         var found: [String: PublishedBundle] = [:]
         let base = RegistryRole.bundles.name
         // Teams have roles of their own below `bundles`, whose own word comes first.
@@ -57,12 +56,8 @@ extension Registry {
         for role in [base] + teams {
             for (path, file) in editor.roles[role]?.targets ?? [:] where found[path] == nil {
                 guard let location = BundleLocation(path: path), let digest = file.hashes.sha256 else { continue }
-                let record: BundleRecord
-                do throws(JSONError) {
-                    record = try BundleRecord(custom: file.custom)
-                } catch {
-                    throw RegistryError.damaged(path: path, reason: error.message)
-                }
+                // One that can't be read was not written by this program, and no box takes it; `verify` tells of it.
+                guard let record = try? BundleRecord(custom: file.custom) else { continue }
                 found[path] = PublishedBundle(location: location, digest: digest, record: record)
             }
         }
@@ -79,7 +74,7 @@ extension Registry {
         meantBy reference: BundleReference,
         in editor: RepositoryEditor
     ) throws -> [PublishedBundle] {
-        let all = try bundles(in: editor)
+        let all = bundles(in: editor)
         let meant = all.filter(reference.matches)
         guard !meant.isEmpty else {
             let known = all.map { "\($0.location.name)@\($0.location.version)" }

@@ -39,7 +39,7 @@ extension Registry {
         let blob = try blobs.store(data, parts: [(checked.bytes, checked.digest)])
         let view = self
         return try change(.acceptance, keys: keys) { editor in
-            let existing = try view.acceptances(in: editor).filter { $0.document.location.endpoint == request.endpoint }
+            let existing = view.acceptances(in: editor).filter { $0.document.location.endpoint == request.endpoint }
             let newest = existing.max { $0.document.location.version < $1.document.location.version }
             var document = Acceptance(
                 location: AcceptanceLocation(
@@ -60,6 +60,13 @@ extension Registry {
                     version: newest.document.location.version + 1
                 )
             }
+            // Above those that can't be read here, too.
+            while view.listed(document.location.path, editor, .acceptance) != nil {
+                document.location = AcceptanceLocation(
+                    endpoint: request.endpoint,
+                    version: document.location.version + 1
+                )
+            }
             let bytes = try document.encoded()
             let path = document.location.path
             let file = try editor.store(bytes, as: try targetPath(path))
@@ -69,13 +76,14 @@ extension Registry {
     }
 
     /// Every acceptance set that is published, in the order of endpoints and versions.
-    package var acceptances: [PublishedAcceptance] { get throws { try acceptances(in: editor) } }
+    package var acceptances: [PublishedAcceptance] { acceptances(in: editor) }
 
-    func acceptances(in editor: RepositoryEditor) throws -> [PublishedAcceptance] {
+    func acceptances(in editor: RepositoryEditor) -> [PublishedAcceptance] {
         var found: [PublishedAcceptance] = []
         for (path, file) in editor.roles[RegistryRole.acceptance.name]?.targets ?? [:] {
             guard let location = AcceptanceLocation(path: path), let digest = file.hashes.sha256 else { continue }
-            let document = try Acceptance.parse(try document(path, file), at: location)
+            // What can't be read, a later program may have written; a deployment names sets by version and digest.
+            guard let document = try? Acceptance.parse(try document(path, file), at: location) else { continue }
             found.append(PublishedAcceptance(document: document, digest: digest))
         }
         return found.sorted {
@@ -86,7 +94,15 @@ extension Registry {
 
     /// An endpoint's acceptance set, the newest where no version is given. Throws `notPublished`.
     package func acceptance(of endpoint: EndpointName, version: Int? = nil) throws -> PublishedAcceptance {
-        let existing = try acceptances.filter { $0.document.location.endpoint == endpoint }
+        try acceptance(of: endpoint, version: version, editor)
+    }
+
+    func acceptance(
+        of endpoint: EndpointName,
+        version: Int?,
+        _ editor: RepositoryEditor
+    ) throws -> PublishedAcceptance {
+        let existing = acceptances(in: editor).filter { $0.document.location.endpoint == endpoint }
         guard let found = existing.last(where: { version == nil || $0.document.location.version == version }) else {
             let what = "acceptance set \(version.map { "\($0) " } ?? "")of endpoint \(endpoint)"
             throw RegistryError.notPublished(what: what, known: existing.map { "\($0.document.location.version)" })

@@ -49,8 +49,11 @@ extension Registry {
     package mutating func deploy(_ request: DeploymentRequest, keys: KeyFolder) throws -> PublishedDeployment {
         let view = self
         return try change(.deployments(request.channel), keys: keys) { editor in
-            let earlier = try view.deployments(of: request.endpoint, in: request.channel, editor)
-            let serial = (earlier.last?.document.location.serial ?? 0) + 1
+            let earlier = view.deployments(of: request.endpoint, in: request.channel, editor)
+            // Above those that can't be read here, too.
+            let listed = editor.roles[RegistryRole.deployments(request.channel).name]?.targets.keys
+                .compactMap { DeploymentLocation(path: $0) }.filter { $0.endpoint == request.endpoint }
+            let serial = (listed?.map(\.serial).max() ?? 0) + 1
             let document = try view.deployment(request, serial: serial, after: earlier.map(\.document), editor)
             let bytes = try document.encoded()
             let path = document.location.path
@@ -86,7 +89,7 @@ extension Registry {
         document.gates.thresholds = request.thresholds
         document.gates.soak = request.soak
         if let version = request.acceptance {
-            let acceptance = try acceptance(of: request.endpoint, version: version)
+            let acceptance = try acceptance(of: request.endpoint, version: version, editor)
             document.gates.acceptance = Gates.AcceptanceReference(version: version, digest: acceptance.digest)
         }
         for reference in request.fallback {
@@ -118,21 +121,22 @@ extension Registry {
     }
 
     /// An endpoint's deployments in the order of their serials.
-    package func deployments(of endpoint: EndpointName, in channel: Channel) throws -> [PublishedDeployment] {
-        try deployments(of: endpoint, in: channel, editor)
+    package func deployments(of endpoint: EndpointName, in channel: Channel) -> [PublishedDeployment] {
+        deployments(of: endpoint, in: channel, editor)
     }
 
     func deployments(
         of endpoint: EndpointName?,
         in channel: Channel,
         _ editor: RepositoryEditor
-    ) throws -> [PublishedDeployment] {
+    ) -> [PublishedDeployment] {
         var found: [PublishedDeployment] = []
         for (path, file) in editor.roles[RegistryRole.deployments(channel).name]?.targets ?? [:] {
             guard let location = DeploymentLocation(path: path), let digest = file.hashes.sha256,
                 endpoint == nil || location.endpoint == endpoint
             else { continue }
-            let document = try Deployment.parse(try document(path, file), at: location)
+            // What can't be read, a later program may have written.
+            guard let document = try? Deployment.parse(try document(path, file), at: location) else { continue }
             found.append(PublishedDeployment(document: document, digest: digest))
         }
         return found.sorted {
@@ -167,13 +171,13 @@ extension Registry {
     package mutating func roll(_ request: RolloutRequest, keys: KeyFolder) throws -> Rollout {
         let view = self
         return try change(.rollouts(request.channel), keys: keys) { editor in
-            let deployments = try view.deployments(of: request.endpoint, in: request.channel, editor)
+            let deployments = view.deployments(of: request.endpoint, in: request.channel, editor)
             guard let newest = deployments.last else {
                 let what = "a deployment of endpoint \(request.endpoint) in channel \(request.channel.rawValue)"
                 throw RegistryError.notPublished(what: what, known: [])
             }
             let location = RolloutLocation(channel: request.channel, endpoint: request.endpoint)
-            let previous = try view.rollout(at: location, editor)
+            let previous = view.rollout(at: location, editor)
             let rollout = try Self.next(request, newest, previous, among: deployments)
             let file = try editor.store(try rollout.encoded(), as: try targetPath(location.path))
             return Change(result: rollout) { $0.targets[location.path] = file }
@@ -190,11 +194,17 @@ extension Registry {
         let isSame = previous?.deployment == newest.digest
         let open = request.openWave ?? (isSame ? previous?.openWave : nil) ?? waves.first
         if let open, !waves.contains(open) { throw .noSuchWave(name: open, known: waves) }
+        if isSame, previous?.state == .aborted, request.state != .aborted {
+            throw .contradiction("deployment \(newest.document.location.serial) was aborted and stays so: deploy again")
+        }
+        // A stolen key may have used up the numbers; a new serial may begin anew.
+        let last = previous?.epoch ?? 0
+        let epoch = isSame || last < 1 << 40 ? last + 1 : 1
         var rollout = Rollout(
             location: RolloutLocation(channel: request.channel, endpoint: request.endpoint),
             deployment: newest.digest,
             serial: newest.document.location.serial,
-            epoch: (previous?.epoch ?? 0) + 1,
+            epoch: epoch,
             state: request.state,
             openWave: open
         )
@@ -214,12 +224,13 @@ extension Registry {
         return rollout
     }
 
-    package func rollout(at location: RolloutLocation) throws -> Rollout? { try rollout(at: location, editor) }
+    package func rollout(at location: RolloutLocation) -> Rollout? { rollout(at: location, editor) }
 
-    func rollout(at location: RolloutLocation, _ editor: RepositoryEditor) throws -> Rollout? {
+    /// Nil as well where it can't be read: a box then holds still, and the next one takes its place.
+    func rollout(at location: RolloutLocation, _ editor: RepositoryEditor) -> Rollout? {
         let role = RegistryRole.rollouts(location.channel).name
         guard let file = editor.roles[role]?.targets[location.path] else { return nil }
-        return try Rollout.parse(try document(location.path, file), at: location)
+        return try? Rollout.parse(try document(location.path, file), at: location)
     }
 }
 
@@ -273,7 +284,7 @@ extension Registry {
         _ editor: RepositoryEditor
     ) throws -> [(digest: SHA256Digest, platform: String?)] {
         if case .digest(let digest) = reference {
-            let known = try Self.bundles(in: editor).first { $0.digest == digest }
+            let known = Self.bundles(in: editor).first { $0.digest == digest }
             return [(digest, known?.location.platform)]
         }
         return try Self.bundles(meantBy: reference, in: editor).map { ($0.digest, $0.location.platform) }

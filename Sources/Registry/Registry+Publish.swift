@@ -57,7 +57,7 @@ extension Registry {
         let now = now
         return try change(.bundles, keys: keys) { editor in
             try Self.refuseOther(archive.head.digest, at: location, in: editor)
-            let known = try Self.bundles(in: editor).first { $0.location == location }
+            let known = Self.bundles(in: editor).first { $0.location == location }
             var record =
                 known?.record
                 ?? BundleRecord(
@@ -89,7 +89,7 @@ extension Registry {
     /// The built file, as the strict reader saw it. Another archive of the same bundle, as another compressor makes it,
     /// doesn't take the place of the published one.
     private func storeBlob(_ archive: BundleReader.Archive, _ path: String) throws -> BundleRecord.Blob {
-        let known = try bundles.first { $0.digest == archive.head.digest }
+        let known = bundles.first { $0.digest == archive.head.digest }
         if let known, try blobs.holds(known.record.archive) { return known.record.archive }
         let parts = [
             (archive.builtSize - archive.indexSize, archive.contentDigest), (archive.indexSize, archive.indexDigest),
@@ -102,25 +102,33 @@ extension Registry {
         at location: BundleLocation,
         in editor: RepositoryEditor
     ) throws {
-        guard let published = try bundles(in: editor).first(where: { $0.location == location }) else { return }
+        guard let published = bundles(in: editor).first(where: { $0.location == location }) else { return }
         guard published.digest == digest else {
             throw RegistryError.versionTaken(path: location.path, published: published.digest, offered: digest)
         }
     }
 
-    /// Throws where a listed bundle or acceptance set has bytes that are not there.
-    func checkBlobs() throws {
-        for bundle in try bundles {
-            for blob in [bundle.record.archive] + bundle.record.signatures where try !blobs.holds(blob) {
-                throw RegistryError.blobMissing(digest: blob.digest, neededBy: bundle.location.path)
-            }
+    /// The blobs that roles name that are not in effect yet, and that are not there; sentences for the keeper. They keep
+    /// nothing from being committed, or one publisher could hold up another's revocation; a box that wants such a bundle
+    /// waits for it.
+    package func missingBlobs() throws -> [String] {
+        var missing: [String] = []
+        func look(_ blob: BundleRecord.Blob, _ path: String) throws {
+            if try !blobs.holds(blob) { missing.append("\(blob.path) is missing, and \(path) names it") }
         }
-        for acceptance in try acceptances {
-            let blob = BundleRecord.Blob(digest: acceptance.document.data, bytes: acceptance.document.dataBytes)
-            guard try blobs.holds(blob) else {
-                throw RegistryError.blobMissing(digest: blob.digest, neededBy: acceptance.document.location.path)
-            }
+        let committed = editor.snapshot?.body
+        func isNew(_ role: RoleName) -> Bool {
+            editor.roles[role].map { committed?[role]?.version != $0.version } ?? false
         }
+        let bundleRoles = editor.roles.keys.filter { $0.text.hasPrefix(RegistryRole.bundles.text) }
+        for bundle in bundleRoles.contains(where: isNew) ? bundles : [] {
+            for blob in [bundle.record.archive] + bundle.record.signatures { try look(blob, bundle.location.path) }
+        }
+        for acceptance in isNew(RegistryRole.acceptance.name) ? acceptances : [] {
+            let document = acceptance.document
+            try look(BundleRecord.Blob(digest: document.data, bytes: document.dataBytes), document.location.path)
+        }
+        return missing
     }
 }
 

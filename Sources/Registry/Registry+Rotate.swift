@@ -1,4 +1,5 @@
 internal import Crypto
+internal import Deployment
 internal import FileSystem
 internal import UpdateFramework
 internal import WallClock
@@ -14,7 +15,14 @@ extension Registry {
     ///
     /// Whoever delegates signs: `root` for the four top-level roles, `targets` for all others. What was published and not
     /// committed is dropped, as the old key may have been another's by then. May be run again after it was cut off.
-    package mutating func rotate(_ role: RegistryRole, keys: KeyFolder) throws -> Rotated {
+    ///
+    /// - Parameter restoringDelegations: of `targets`: also delegates anew, to the roles of a new repository and nobody
+    ///   else, with the public keys in the folder. For when somebody else may have signed `targets`.
+    package mutating func rotate(
+        _ role: RegistryRole,
+        keys: KeyFolder,
+        restoringDelegations: Bool = false
+    ) throws -> Rotated {
         let nextPath = keys.path(named: "\(role.text).next")
         let isThere = try FileSystem.statusFollowingLinks(of: nextPath) != nil
         let delegator: RegistryRole = role.isTopLevel ? .root : .targets
@@ -25,8 +33,19 @@ extension Registry {
         if keyIDs(of: role) != [signer.key.id] { try delegate(to: role, signer, by: delegatorSigner) }
         let retired = try keys.retire(role, replacingWith: nextPath)
         try reopen()
-        if role != .root, role != .snapshot, role != .timestamp, editor.needSignature[role.name] != nil {
-            try editor.publish(role.name, expires: now.advanced(by: policy.targets), signers: [signer]) { _ in }
+        let isResigned = role != .root && role != .snapshot && role != .timestamp
+        if isResigned, restoringDelegations || editor.needSignature[role.name] != nil {
+            try editor.publish(role.name, expires: now.advanced(by: policy.targets), signers: [signer]) { targets in
+                guard restoringDelegations, role == .targets else { return }
+                targets.targets = targets.targets.filter { [Revocations.path, RegistryPolicy.path].contains($0.key) }
+                targets.delegations = try Self.delegations { [try keys.publicKey(of: $0)] }
+            }
+            try reopen()
+            // Whom `targets` trusted meanwhile may have signed these; their holders sign them anew.
+            for (other, _) in editor.needSignature.sorted(by: { $0.key < $1.key }) {
+                guard let other = RegistryRole(other.text), other != role, try keys.holds(other) else { continue }
+                try refresh(other, keys: keys)
+            }
         }
         return Rotated(retiredKey: retired, newKey: keys.path(of: role))
     }

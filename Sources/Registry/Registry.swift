@@ -12,7 +12,7 @@ package import WallClock
 package struct Registry {
     package let folder: String
     package internal(set) var editor: RepositoryEditor
-    package let policy: RegistryPolicy
+    package private(set) var policy: RegistryPolicy
     package let now: UTCTime
     let storage: RepositoryDirectory
     let blobs: BlobFolder
@@ -22,8 +22,11 @@ package struct Registry {
 
     /// Opens a repository.
     ///
-    /// - Parameter now: the time, from the clock; expiries are counted from it.
-    package init(opening folder: String, now: UTCTime) throws {
+    /// - Parameters:
+    ///   - keys: where they hold the first root (`1.root.json`), the repository's must be that one: a writer then signs
+    ///     for no other, whoever may change the folder.
+    ///   - now: the time, from the clock; expiries are counted from it.
+    package init(opening folder: String, keys: KeyFolder? = nil, now: UTCTime) throws {
         let first = FileSystem.join(folder, "metadata/1.root.json")
         guard try FileSystem.statusFollowingLinks(of: first) != nil else {
             throw RegistryError.notARepository(path: folder)
@@ -32,13 +35,14 @@ package struct Registry {
         self.now = now
         storage = RepositoryDirectory(folder)
         blobs = BlobFolder(of: folder)
-        let policyPath = FileSystem.join(folder, RegistryPolicy.fileName)
-        let hasPolicy = try FileSystem.statusFollowingLinks(of: policyPath) != nil
-        policy =
-            hasPolicy
-            ? try RegistryPolicy.parse(try FileSystem.read(policyPath, limit: 65_536), path: policyPath)
-            : RegistryPolicy()
+        if let pinned = try keys?.trustedRoot(), try FileSystem.read(first, limit: UpdateLimits().rootBytes) != pinned {
+            throw RegistryError.otherRepository(path: folder, pin: keys?.trustedRootPath ?? "")
+        }
         editor = try RepositoryEditor(opening: storage)
+        policy = RegistryPolicy()
+        if let file = listed(RegistryPolicy.path, by: .targets) {
+            policy = try RegistryPolicy.parse(try document(RegistryPolicy.path, file))
+        }
     }
 
     /// What was written anew for other publishers' sake is lost with the old view.
@@ -80,6 +84,12 @@ extension Registry {
             if isNew { newKeys.append(keys.path(of: role)) }
         }
         try write(in: made.temporaryPath, held, policy, now)
+        try keys.trust(
+            root: try FileSystem.read(
+                FileSystem.join(made.temporaryPath, "metadata/1.root.json"),
+                limit: UpdateLimits().rootBytes
+            )
+        )
         try made.commit(durably: true)
         let rootPath = FileSystem.join(metadata, "1.root.json")
         let root = try FileSystem.read(rootPath, limit: UpdateLimits().rootBytes)
@@ -109,21 +119,26 @@ extension Registry {
         var editor = try RepositoryEditor.create(in: storage, root: root, signers: all)
         let expires = now.advanced(by: policy.targets)
         let revocations = try editor.store(try Revocations().encoded(), as: try targetPath(Revocations.path))
+        let policyFile = try editor.store(try policy.encoded(), as: try targetPath(RegistryPolicy.path))
         try editor.publish(.targets, expires: expires, signers: all) { targets in
-            targets.targets[Revocations.path] = revocations
-            var delegations = Delegations()
-            for role in RegistryRole.delegated {
-                guard let delegated = DelegatedRole(role.name, paths: role.paths) else { continue }
-                try delegations.delegate(to: delegated, keys: try publicKey(role))
-            }
-            targets.delegations = delegations
+            targets.targets = [Revocations.path: revocations, RegistryPolicy.path: policyFile]
+            targets.delegations = try delegations(publicKey)
         }
         for role in RegistryRole.delegated {
             try editor.publish(role.name, expires: expires, signers: all) { _ in }
         }
         try FileSystem.createDirectory(FileSystem.join(folder, "blobs"), mode: 0o755)
-        try FileSystem.write(policy.encoded(), to: FileSystem.join(folder, RegistryPolicy.fileName))
         try editor.commit(now: now, lifetimes: policy.online, signers: all, pollInterval: policy.poll)
+    }
+
+    /// To each delegated role with its paths, in their order.
+    static func delegations(_ publicKeys: (RegistryRole) throws -> [PublicKey]) throws -> Delegations {
+        var delegations = Delegations()
+        for role in RegistryRole.delegated {
+            guard let delegated = DelegatedRole(role.name, paths: role.paths) else { continue }
+            try delegations.delegate(to: delegated, keys: try publicKeys(role))
+        }
+        return delegations
     }
 }
 
@@ -196,8 +211,6 @@ extension Registry {
     }
 
     /// Puts into effect what was published, where the keeper's keys are at hand.
-    ///
-    /// Throws `blobMissing` where a bundle or an acceptance set would be listed whose bytes are not there.
     package mutating func commit(keys: KeyFolder, renewSnapshot: Bool = false) throws -> Outcome {
         let keeper: [RegistryRole] = [.snapshot, .timestamp]
         let lacking = try keeper.filter { try !keys.holds($0) }.map(\.text)
@@ -205,14 +218,13 @@ extension Registry {
         var attempt = 1
         while true {
             do {
-                try checkBlobs()
                 let signers = try keeper.map { try signer(of: $0, keys) }
                 try editor.commit(
                     now: now,
                     lifetimes: policy.online,
                     signers: signers,
                     pollInterval: policy.poll,
-                    renewSnapshot: renewSnapshot
+                    renewSnapshot: renewSnapshot || isSnapshotAging
                 )
                 return .committed(timestamp: editor.timestamp?.body.version ?? 0)
             } catch let error as RepositoryError {
@@ -220,6 +232,32 @@ extension Registry {
             }
             attempt += 1
             try reopen()
+        }
+    }
+
+    /// Past half of its life, or not good for two more timestamps: boxes must never meet an expired one.
+    private var isSnapshotAging: Bool {
+        guard let snapshot = editor.snapshot?.body else { return true }
+        return snapshot.expires < now.advanced(by: max(policy.snapshot / 2, policy.timestamp * 2))
+    }
+
+    /// Roles that expire before a moment, with the time; boxes then refuse what they say. The keeper's are not among
+    /// them: `commit` renews those.
+    package func expiring(before moment: UTCTime) -> [(role: String, expires: UTCTime)] {
+        let root = editor.root.body
+        let found =
+            [(RoleName.root, root.expires)] + editor.roles.map { ($0.key, $0.value.expires) }
+        return found.filter { $0.1 < moment }.sorted { ($0.1, $0.0) < ($1.1, $1.0) }.map { ($0.0.text, $0.1) }
+    }
+
+    /// Signs a role's present content anew, so that it is good for its whole lifetime again.
+    package mutating func refresh(_ role: RegistryRole, keys: KeyFolder) throws {
+        let signer = try signer(of: role, keys)
+        switch role {
+        case .root:
+            try editor.publishRoot(expires: now.advanced(by: policy.root), signers: [signer]) { _ in }
+        case .snapshot, .timestamp: break
+        default: try change(role, keys: keys) { _ in Change(result: ()) { _ in } }
         }
     }
 
@@ -233,7 +271,11 @@ extension Registry {
 
 extension Registry {
     /// The file that the newest version of a role lists under a path.
-    func listed(_ path: String, by role: RegistryRole) -> TargetFile? { editor.roles[role.name]?.targets[path] }
+    func listed(_ path: String, by role: RegistryRole) -> TargetFile? { listed(path, editor, role) }
+
+    func listed(_ path: String, _ editor: RepositoryEditor, _ role: RegistryRole) -> TargetFile? {
+        editor.roles[role.name]?.targets[path]
+    }
 
     /// The bytes of a listed document, checked.
     func document(_ path: String, _ file: TargetFile) throws -> [UInt8] {

@@ -8,10 +8,12 @@ package enum RegistryError: ExplainedError, Equatable {
     case exists(path: String)
     /// Nothing at the path is a repository.
     case notARepository(path: String)
+    /// It is not the repository whose first root lies beside the keys.
+    case otherRepository(path: String, pin: String)
     /// It was made by a later program.
-    case tooNew(path: String, format: String)
-    /// The file that steers its writers can't be read.
-    case badPolicy(path: String, reason: String)
+    case tooNew(format: String)
+    /// The document that steers its writers can't be read.
+    case badPolicy(reason: String)
     /// The key of a role is not where it should be.
     case keyMissing(role: String, path: String)
     /// The key at the path is not the one that the repository trusts for the role.
@@ -39,8 +41,10 @@ package enum RegistryError: ExplainedError, Equatable {
         switch self {
         case .exists(let path): "there is a repository in \(path) already"
         case .notARepository(let path): "\(path) is not a repository: it has no metadata/1.root.json"
-        case .tooNew(let path, let format): "\(path) has format \(format), which is newer than this program"
-        case .badPolicy(let path, let reason): "\(path) can't be read: \(reason)"
+        case .otherRepository(let path, let pin):
+            "\(path) is another repository than the one of these keys: its metadata/1.root.json is not \(pin)"
+        case .tooNew(let format): "the repository has format \(format), which is newer than this program"
+        case .badPolicy(let reason): "the repository's registry.json can't be read: \(reason)"
         case .keyMissing(let role, let path): "the key of role \(role) is missing: there is no \(path)"
         case .wrongKey(let role, let path): "\(path) is not a key that the repository trusts for role \(role)"
         case .versionTaken(let path, let published, let offered):
@@ -64,6 +68,7 @@ package enum RegistryError: ExplainedError, Equatable {
         switch self {
         case .exists: "publish to it, or choose another folder"
         case .notARepository(let path): "make one with: edgepack repo init \(path) --keys KEYDIR"
+        case .otherRepository: "name the keys' own repository; nothing was signed"
         case .tooNew: "update this program"
         case .badPolicy, .damaged, .blobMissing:
             "bring it back from a copy; edgepack repo verify lists all that is wrong"
@@ -83,7 +88,7 @@ package enum RegistryError: ExplainedError, Equatable {
         case .exists, .versionTaken: .cannotCreate
         case .notARepository, .keyMissing, .notPublished: .noInput
         case .tooNew, .badPolicy: .configuration
-        case .wrongKey: .noPermission
+        case .wrongKey, .otherRepository: .noPermission
         case .revoked, .belowFloor, .noSuchWave, .contradiction: .failed
         case .damaged, .badRecord, .blobMissing: .dataError
         }

@@ -1,8 +1,8 @@
 internal import JSON
 internal import UpdateFramework
 
-/// How long what is signed is good for, kept for all writers of a repository in `registry.json`. It is not signed: it
-/// steers honest writers, and readers look at the signed expiries only.
+/// How long what is signed is good for, kept for all writers of a repository in the document `registry.json`, which
+/// `targets` signs: whoever may only write files can't have the keeper sign a timestamp that is good for ever.
 package struct RegistryPolicy: Equatable, Sendable {
     package var root: Duration
     /// Of `targets` and of all delegated roles.
@@ -12,7 +12,8 @@ package struct RegistryPolicy: Equatable, Sendable {
     /// How often boxes are asked to look.
     package var poll: Duration
 
-    package static let fileName = "registry.json"
+    /// Where it lies in the repository.
+    package static let path = "registry.json"
     private static let format = "1.0"
 
     package init(
@@ -36,7 +37,7 @@ package struct RegistryPolicy: Equatable, Sendable {
 
     var online: RepositoryEditor.Lifetimes { RepositoryEditor.Lifetimes(snapshot: snapshot, timestamp: timestamp) }
 
-    func encoded() -> [UInt8] {
+    func encoded() throws -> [UInt8] {
         let value: JSONValue = [
             "format": .string(Self.format),
             "lifetimeSeconds": [
@@ -45,10 +46,10 @@ package struct RegistryPolicy: Equatable, Sendable {
             ],
             "pollSeconds": .integer(poll.components.seconds),
         ]
-        return value.prettyBytes()
+        return try value.canonicalBytes()
     }
 
-    static func parse(_ bytes: [UInt8], path: String) throws(RegistryError) -> RegistryPolicy {
+    static func parse(_ bytes: [UInt8]) throws(RegistryError) -> RegistryPolicy {
         do throws(JSONError) {
             let fields = try JSONFields(try JSONValue.parse(bytes, limits: JSONLimits(bytes: 65_536)), path: "")
             let format = try fields.string("format")
@@ -69,8 +70,8 @@ package struct RegistryPolicy: Equatable, Sendable {
                 poll: .seconds(try fields.integer("pollSeconds", in: 1...604_800))
             )
         } catch {
-            if case .unexpected("format", let format) = error { throw .tooNew(path: path, format: format) }
-            throw .badPolicy(path: path, reason: error.message)
+            if case .unexpected("format", let format) = error { throw .tooNew(format: format) }
+            throw .badPolicy(reason: error.message)
         }
     }
 }

@@ -126,6 +126,8 @@ extension RepositoryCheck {
                 checkRollout(try Rollout.parse(bytes, at: location))
             } else if path == Revocations.path {
                 _ = try Revocations.parse(bytes)
+            } else if path == RegistryPolicy.path {
+                _ = try RegistryPolicy.parse(bytes)
             } else if path.hasPrefix("models/") {
                 _ = try JSONValue.parse(bytes, limits: .document)
             } else {

@@ -79,7 +79,7 @@ enum AcceptanceCommand {
             output: arguments[output]
         )
         let keys = try RegistryParameters.keys(arguments, terminal)
-        var registry = try RegistryParameters.open(arguments)
+        var registry = try RegistryParameters.open(arguments, keys)
         let (acceptance, isNew) = try registry.publishAcceptance(arguments[data], request, keys: keys)
         let document = acceptance.document
         terminal.notice(

@@ -116,7 +116,7 @@ enum DeployCommand {
     @Sendable private static func run(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
         let request = try request(arguments)
         let keys = try RegistryParameters.keys(arguments, terminal)
-        var registry = try RegistryParameters.open(arguments)
+        var registry = try RegistryParameters.open(arguments, keys)
         let deployed = try registry.deploy(request, keys: keys)
         let location = deployed.document.location
         terminal.notice("deployment \(location.serial) of \(location.endpoint) in \(location.channel.rawValue)")

@@ -43,7 +43,7 @@ enum PublishCommand {
         let keys = try RegistryParameters.keys(arguments, terminal)
         var note = Registry.PublishingNote(publisher: RegistryParameters.author(arguments), reason: arguments[reason])
         note.tags = try tags(arguments)
-        var registry = try RegistryParameters.open(arguments)
+        var registry = try RegistryParameters.open(arguments, keys)
         let code = try terminal.forEach(arguments[files]) { path in
             let threads = SharedParameters.threads(arguments)
             let result = try registry.publish(path, note: note, keys: keys, threads: threads)

@@ -80,8 +80,8 @@ enum RegistryParameters {
         return keys
     }
 
-    static func open(_ arguments: ParsedArguments) throws -> Registry {
-        try Registry(opening: arguments[to], now: now)
+    static func open(_ arguments: ParsedArguments, _ keys: KeyFolder) throws -> Registry {
+        try Registry(opening: arguments[to], keys: keys, now: now)
     }
 
     /// Commits where the keeper's keys are here, and says what came of it.
@@ -91,6 +91,7 @@ enum RegistryParameters {
         _ terminal: Terminal,
         renewSnapshot: Bool = false
     ) throws -> Registry.Outcome {
+        for sentence in try registry.missingBlobs() { terminal.warning(sentence) }
         let outcome = try registry.commit(keys: keys, renewSnapshot: renewSnapshot)
         switch outcome {
         case .committed(let timestamp): terminal.notice("in effect with timestamp \(timestamp)")

@@ -12,7 +12,7 @@ enum RepoCommand {
     static let command = Command(
         "repo",
         summary: "make and keep a repository of bundles and deployments",
-        subcommands: [initCommand, commitCommand, verifyCommand, exportCommand, rotateCommand]
+        subcommands: [initCommand, commitCommand, verifyCommand, exportCommand, rotateCommand, refreshCommand]
     )
 
     // MARK: init
@@ -115,11 +115,16 @@ enum RepoCommand {
         let keys = try RegistryParameters.keys(arguments, terminal)
         var registry = try Registry(
             opening: arguments[RegistryParameters.repository],
+            keys: keys,
             now: RegistryParameters.now
         )
         for (file, reason) in registry.editor.rejected { terminal.warning("\(file) is not used: \(reason)") }
         try registry.requireKeeper(keys)
+        for sentence in try registry.missingBlobs() { terminal.warning(sentence) }
         let committed = try registry.commit(keys: keys, renewSnapshot: arguments[renew])
+        for (role, expires) in registry.expiring(before: registry.now.advanced(by: .seconds(30 * 86_400))) {
+            terminal.warning("\(role) expires at \(expires); its holder runs `edgepack repo refresh`")
+        }
         guard case .committed(let timestamp) = committed, let snapshot = registry.editor.snapshot?.body.version else {
             return .failed
         }
@@ -260,22 +265,28 @@ enum RepoCommand {
 
     // MARK: rotate
 
+    private static let roleType = ValueType<RegistryRole>(
+        placeholder: "ROLE",
+        completion: .choices(RegistryRole.all.map(\.text)),
+        read: { (text: String) throws(InvalidValue) in
+            guard let role = RegistryRole(text) else {
+                let names = RegistryRole.all.map(\.text)
+                let nearest = NearestName.nearest(to: text, among: names)
+                throw InvalidValue(text, "is not one of \(names.joined(separator: ", "))", nearest: nearest)
+            }
+            return role
+        },
+        show: { $0.text }
+    )
     private static let role = Option.required(
         "role",
-        ValueType<RegistryRole>(
-            placeholder: "ROLE",
-            completion: .choices(RegistryRole.all.map(\.text)),
-            read: { (text: String) throws(InvalidValue) in
-                guard let role = RegistryRole(text) else {
-                    let names = RegistryRole.all.map(\.text)
-                    let nearest = NearestName.nearest(to: text, among: names)
-                    throw InvalidValue(text, "is not one of \(names.joined(separator: ", "))", nearest: nearest)
-                }
-                return role
-            },
-            show: { $0.text }
-        ),
+        roleType,
         summary: "whose key is replaced"
+    )
+
+    private static let restore = Option.flag(
+        "restore",
+        summary: "of targets: also trust exactly the roles of a new repository again, by the ROLE.pub in KEYDIR"
     )
 
     private static let rotateCommand = Command(
@@ -290,7 +301,7 @@ enum RepoCommand {
             Example("After the build server's key was stolen", "edgepack repo rotate repo --role bundles --keys keys")
         ],
         arguments: [RegistryParameters.repository],
-        options: [role, RegistryParameters.keys, SharedParameters.json],
+        options: [role, restore, RegistryParameters.keys, SharedParameters.json],
         exitCodes: [
             .signatureInvalid, .dataError, .noInput, .cannotCreate, .ioError, .tryAgain, .noPermission, .configuration,
         ],
@@ -301,9 +312,13 @@ enum RepoCommand {
         let keys = try RegistryParameters.keys(arguments, terminal)
         var registry = try Registry(
             opening: arguments[RegistryParameters.repository],
+            keys: keys,
             now: RegistryParameters.now
         )
-        let rotated = try registry.rotate(arguments[role], keys: keys)
+        guard !arguments[restore] || arguments[role] == .targets else {
+            throw arguments.usageError("--restore goes with --role targets")
+        }
+        let rotated = try registry.rotate(arguments[role], keys: keys, restoringDelegations: arguments[restore])
         for (file, reason) in registry.editor.rejected { terminal.warning("\(file) is not used: \(reason)") }
         terminal.notice("the old key of \(arguments[role].text) is in \(rotated.retiredKey)")
         let outcome = try RegistryParameters.commit(&registry, keys, terminal, renewSnapshot: true)
@@ -316,6 +331,43 @@ enum RepoCommand {
             "retiredKey": .string(rotated.retiredKey), "isCommitted": .boolean(outcome.isCommitted),
         ]
         try terminal.write(value, isOneOfSeveral: false)
+        return .done
+    }
+
+    // MARK: refresh
+
+    private static let refreshed = Option.required(
+        "role",
+        roleType,
+        summary: "whose content is signed anew"
+    )
+
+    private static let refreshCommand = Command(
+        "refresh",
+        summary: "sign a role's present content anew before it expires",
+        examples: [Example("Before a year is over", "edgepack repo refresh repo --role bundles --keys keys")],
+        arguments: [RegistryParameters.repository],
+        options: [refreshed, RegistryParameters.keys, SharedParameters.json],
+        exitCodes: [.signatureInvalid, .dataError, .noInput, .ioError, .tryAgain, .noPermission, .configuration],
+        run: refresh
+    )
+
+    @Sendable private static func refresh(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
+        let keys = try RegistryParameters.keys(arguments, terminal)
+        var registry = try Registry(
+            opening: arguments[RegistryParameters.repository],
+            keys: keys,
+            now: RegistryParameters.now
+        )
+        let role = arguments[refreshed]
+        try registry.refresh(role, keys: keys)
+        let outcome = try RegistryParameters.commit(&registry, keys, terminal, renewSnapshot: role == .snapshot)
+        if arguments[SharedParameters.json] {
+            let value: JSONValue = ["role": .string(role.text), "isCommitted": .boolean(outcome.isCommitted)]
+            try terminal.write(value, isOneOfSeveral: false)
+        } else {
+            try terminal.writeLine(role.text)
+        }
         return .done
     }
 }

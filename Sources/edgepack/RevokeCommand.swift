@@ -65,7 +65,7 @@ enum RevokeCommand {
             }
         }
         let keys = try RegistryParameters.keys(arguments, terminal)
-        var registry = try RegistryParameters.open(arguments)
+        var registry = try RegistryParameters.open(arguments, keys)
         let (digests, isNew) = try registry.revoke(
             arguments[bundle],
             request,

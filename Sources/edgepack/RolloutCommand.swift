@@ -47,6 +47,7 @@ enum RolloutCommand {
         request.reason = arguments[reason]
         var registry = try Registry(
             opening: arguments[RegistryParameters.repository],
+            keys: keys,
             now: RegistryParameters.now
         )
         let rollout = try registry.roll(request, keys: keys)

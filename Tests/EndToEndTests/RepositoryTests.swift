@@ -63,7 +63,7 @@ import Testing
         #expect(platforms.count == 2)
         let targets =
             platforms.map { "bundles/digits/1/\($0)" } + [
-                "revocations.json", "acceptance/digits/1.json", "deployments/prod/digits/1.json",
+                "revocations.json", "registry.json", "acceptance/digits/1.json", "deployments/prod/digits/1.json",
                 "rollouts/prod/digits.json",
             ]
         let arguments = [judge, scratch("repo/metadata"), scratch("repo/targets"), scratch("client")]
@@ -187,10 +187,10 @@ import Testing
         let rollout = ["rollout", "repo", "--state", "running", "--keys", "duty"] + Self.site
         #expect(try Self.json(scratch, rollout)["openWave"]?.stringValue == "all")
         let before = try Self.json(scratch, ["repo", "verify", "repo"])
-        #expect(before["documents"]?.integerValue == 1, "nothing but the revocations is in effect")
+        #expect(before["documents"]?.integerValue == 2, "nothing but the revocations and the policy is in effect")
         _ = try Self.pack(scratch, ["repo", "commit", "repo", "--keys", "keeper"])
         let after = try Self.json(scratch, ["repo", "verify", "repo"])
-        #expect(after["documents"]?.integerValue == 4)
+        #expect(after["documents"]?.integerValue == 5)
         #expect(after["problems"]?.arrayValue == [])
     }
 
@@ -209,6 +209,9 @@ import Testing
         }
         let check = try Self.json(scratch, ["repo", "verify", "repo"])
         #expect(check["problems"]?.arrayValue == [])
-        #expect(check["documents"]?.integerValue == 14, "revocations, bundle, 5 deployments and a rollout for each")
+        #expect(
+            check["documents"]?.integerValue == 15,
+            "revocations, policy, bundle, 5 deployments and a rollout for each"
+        )
     }
 }

@@ -132,6 +132,7 @@ import UpdateFramework
         let paused = try sample.roll(.paused)
         #expect((paused.epoch, paused.openWave, paused.state) == (3, "rest", .paused))
         #expect(try sample.roll(.aborted).epoch == 4)
+        #expect(throws: RegistryError.self, "an abort is final") { try sample.roll(.running) }
         let next = try sample.deploy(request)
         let again = try sample.roll(.running)
         #expect(again.deployment == next.digest)

@@ -15,8 +15,8 @@ import WallClock
     @Test func aNewRepositoryHasEveryRoleAndNothingRevoked() throws {
         let sample = try SampleRegistry()
         var box = try sample.box()
-        #expect(try box.targets(below: "").map(\.path.text) == ["revocations.json"])
-        let revocations = try #require(try box.targets(below: "").first)
+        #expect(try box.targets(below: "").map(\.path.text) == ["registry.json", "revocations.json"])
+        let revocations = try #require(try box.targets(below: "").last)
         let bytes = try box.contents(
             of: revocations,
             from: RepositoryDirectory(sample.folder).targetsTransport,
@@ -76,8 +76,46 @@ import WallClock
     ])
     func aPolicyThatCantBeReadIsRefused(text: String) throws {
         let sample = try SampleRegistry()
-        try FileSystem.write(Array(text.utf8), to: "\(sample.folder)/registry.json")
+        #expect(throws: RegistryError.self) { try RegistryPolicy.parse(Array(text.utf8)) }
+        // As somebody may who holds the key of targets.
+        let path = try #require(TargetPath(RegistryPolicy.path))
+        let file = try sample.registry.editor.store(Array(text.utf8), as: path)
+        _ = try sample.registry.change(.targets, keys: sample.keys) { _ in
+            Registry.Change(result: ()) { $0.targets[RegistryPolicy.path] = file }
+        }
         #expect(throws: RegistryError.self) { try Registry(opening: sample.folder, now: SampleRegistry.now) }
+    }
+
+    @Test func theSnapshotIsRenewedInTime() throws {
+        let sample = try SampleRegistry()
+        let store = MemoryMetadataStore()
+        var versions: [Int] = []
+        for day in 0..<30 {
+            let now = SampleRegistry.now.advanced(by: .seconds(day * 86_400))
+            var keeper = try Registry(opening: sample.folder, now: now)
+            _ = try keeper.commit(keys: sample.keys)
+            versions.append(
+                try sample.box(store, now: now.advanced(by: .seconds(86_399))).trusted.snapshot?.version ?? 0
+            )
+        }
+        #expect(versions.first == 1)
+        #expect((5...12).contains(versions.last ?? 0), "\(versions)")
+    }
+
+    @Test func rolesThatExpireAreNamedAndRefreshed() throws {
+        let sample = try SampleRegistry()
+        let late = SampleRegistry.now.advanced(by: .seconds(340 * 86_400))
+        let soon = late.advanced(by: .seconds(30 * 86_400))
+        var registry = try Registry(opening: sample.folder, now: late)
+        let roles = [RegistryRole.root, .targets] + RegistryRole.delegated
+        #expect(Set(registry.expiring(before: soon).map(\.role)) == Set(roles.map(\.text)))
+        for role in roles { try registry.refresh(role, keys: sample.keys) }
+        #expect(registry.expiring(before: soon).isEmpty)
+        _ = try registry.commit(keys: sample.keys)
+        let muchLater = late.advanced(by: .seconds(300 * 86_400))
+        var keeper = try Registry(opening: sample.folder, now: muchLater)
+        _ = try keeper.commit(keys: sample.keys)
+        _ = try sample.box(now: muchLater)
     }
 
     // MARK: publishing
@@ -129,7 +167,9 @@ import WallClock
         let sample = try SampleRegistry()
         let bundle = try sample.publishAndCommit(try sample.bundle("1"))
         try FileSystem.removeFile("\(sample.folder)/\(bundle.record.archive.path)")
-        #expect(throws: RegistryError.self) { try sample.registry.commit(keys: sample.keys) }
+        try sample.publish(try sample.bundle("2"))
+        let lost = "\(bundle.record.archive.path) is missing, and \(bundle.location.path) names it"
+        #expect(try sample.registry.missingBlobs() == [lost])
         let other = try sample.publish(try sample.bundle("1", level: 19))
         #expect(other.bundle.record.archive != bundle.record.archive)
         #expect(try sample.registry.commit(keys: sample.keys).isCommitted)

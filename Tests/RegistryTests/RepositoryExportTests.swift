@@ -181,7 +181,7 @@ import UpdateFramework
         let (sample, bundle) = try Self.sample()
         let whole = try RepositoryCheck(of: sample.folder, now: SampleRegistry.now)
         #expect(whole.problems == [] && whole.exitCode == .done)
-        #expect((whole.documents, whole.blobs) == (8, 4))
+        #expect((whole.documents, whole.blobs) == (9, 4))
         try damage.spoil(sample.folder, bundle)
         let check = try RepositoryCheck(of: sample.folder, now: SampleRegistry.now)
         #expect(check.problems.contains { "\($0.path) \($0.text)".contains(damage.says) }, "\(check.problems)")
