@@ -7,10 +7,10 @@ import EdgeAgent
 /// What `fetch`, `admit` and `gc` do with the contents of bundles.
 enum BundleCommands {
     static func fetch(_ bundle: SHA256Digest, _ layout: StoreLayout, _ terminal: Terminal) throws -> SyncOutcome {
-        let box = try SyncStore(opening: layout).box
         let progress = WorkProgress("fetching", terminal)
         defer { progress.finish() }
         return try told {
+            let box = try SyncStore(opening: layout).box
             guard let repository = box.repository else { throw ContentError.noRepository }
             var fetcher = BundleFetcher(layout, from: RepositoryBase(repository))
             fetcher.reserveBytes = box.diskReserveBytes
@@ -26,10 +26,10 @@ enum BundleCommands {
         _ layout: StoreLayout,
         _ terminal: Terminal
     ) throws -> SyncOutcome {
-        let box = try SyncStore(opening: layout).box
         let progress = WorkProgress("unpacking", terminal)
         defer { progress.finish() }
         return try told {
+            let box = try SyncStore(opening: layout).box
             var admission = BundleAdmission(layout, from: media)
             admission.reserveBytes = box.diskReserveBytes
             admission.progress = { progress.update($0, $1) }
@@ -42,11 +42,14 @@ enum BundleCommands {
         _ layout: StoreLayout,
         _ terminal: Terminal
     ) throws -> SyncOutcome {
-        _ = try SyncStore(opening: layout)
-        return try told { try GarbageCollector(layout).collect(keeping: bundles) }
+        try told {
+            _ = try SyncStore(opening: layout)
+            return try GarbageCollector(layout).collect(keeping: bundles)
+        }
     }
 
-    /// Gives an error of work on contents its meaning for the resident agent.
+    /// Gives an error of work on contents its meaning for the resident agent: what is wrong with this box is no verdict
+    /// on a bundle.
     private static func told(_ work: () throws -> SyncOutcome) throws -> SyncOutcome {
         do {
             return try work()

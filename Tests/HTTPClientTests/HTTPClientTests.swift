@@ -31,6 +31,40 @@ import Testing
         #expect(answer.body == "hello")
     }
 
+    @Test func tellsOfAnAnswerBeforeItsBody() throws {
+        let server = ScriptedServer { _ in
+            text("HTTP/1.1 206 Partial Content\ncontent-range: bytes 2-6/100\nContent-Length: 5\n\nhello")
+        }
+        var heads: [HTTPAnswerHead] = []
+        var body: [UInt8] = []
+        try server.with("/x") { url in
+            let client = try HTTPClient()
+            _ = try client.get(url, range: 2..<7, limitBytes: 100, begin: { heads.append($0) }, receive: { body += $0 })
+        }
+        #expect(heads == [HTTPAnswerHead(status: 206, contentRange: "bytes 2-6/100")])
+        #expect(heads.first?.part?.bytes == 2..<7 && heads.first?.part?.of == 100)
+        #expect(body.count == 5)
+        // What it throws ends the transfer before a byte is handed over.
+        server.with("/x") { url in
+            _ = #expect(throws: HTTPClientError.cannotStart) {
+                let client = try HTTPClient()
+                _ = try client.get(url, limitBytes: 100, begin: { _ in throw HTTPClientError.cannotStart }) { _ in
+                    Issue.record("a byte came")
+                }
+            }
+        }
+    }
+
+    @Test func tellsNoRangeOfAnAnswerWithoutOne() throws {
+        let server = ScriptedServer { _ in text("HTTP/1.1 200 OK\nContent-Length: 5\n\nhello") }
+        var heads: [HTTPAnswerHead] = []
+        try server.with("/x") { url in
+            _ = try HTTPClient().get(url, range: 2..<7, limitBytes: 100, begin: { heads.append($0) }) { _ in }
+        }
+        #expect(heads == [HTTPAnswerHead(status: 200, contentRange: nil)])
+        #expect(heads.first?.part == nil)
+    }
+
     @Test(arguments: [403, 404, 429, 500, 503])
     func dropsTheBodyOfAnError(status: Int) throws {
         let server = ScriptedServer { _ in
