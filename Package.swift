@@ -143,7 +143,10 @@ let package = Package(
             ]
         ),
         executable("edgelaunch", ["CommandLine", "Containment", "Diagnostics", "RuntimeLaunch", "UnixSockets"]),
-        executable("edgeruntime", ["CommandLine", "Diagnostics", "EdgeRuntime", "FileSystem", "JSON", "UnixSockets"]),
+        executable(
+            "edgeruntime",
+            ["CommandLine", "Deployment", "Diagnostics", "EdgeRuntime", "FileSystem", "JSON", "UnixSockets"]
+        ),
         executable(
             "tufclient",
             ["CommandLine", "Diagnostics", "FileSystem", "HTTPClient", "UpdateFramework", "WallClock"]

@@ -7,17 +7,11 @@ struct AnswerPolicy: Sendable {
 
     init(_ policy: SamplePolicy) { self.policy = policy }
 
-    /// One output of an answer, flattened in row-major order.
-    private struct Output {
-        var shape: [Int]
-        var values: [JSONValue]
-    }
-
     /// What differs, one line for each output; empty where the answer is as expected. Outputs that are not expected may be
     /// there, unless none is.
     func differences(of answer: JSONValue, from expected: JSONValue) -> [String] {
-        let found = outputs(of: answer)
-        let wanted = outputs(of: expected)
+        let found = AnswerOutputs.read(answer)
+        let wanted = AnswerOutputs.read(expected)
         if wanted.isEmpty, !found.isEmpty { return ["the answer has \(found.count) members, expected none"] }
         var differences: [String] = []
         for (name, output) in wanted.sorted(by: { $0.key < $1.key }) {
@@ -38,37 +32,11 @@ struct AnswerPolicy: Sendable {
 
     private func title(_ name: String) -> String { name.isEmpty ? "the answer" : name }
 
-    /// The outputs of a v2 answer by name; of any other object its members; else the whole answer under "".
-    private func outputs(of answer: JSONValue) -> [String: Output] {
-        var outputs: [String: Output] = [:]
-        if let list = answer["outputs"]?.arrayValue {
-            for output in list {
-                let shape = output["shape"]?.arrayValue?.compactMap { $0.integerValue.map { Int($0) } } ?? []
-                let values = flatten(output["data"] ?? .null).values
-                outputs[output["name"]?.stringValue ?? ""] = Output(shape: shape, values: values)
-            }
-        } else if let object = answer.objectValue {
-            for (name, value) in object.members { outputs[name] = flatten(value) }
-        } else {
-            outputs[""] = flatten(answer)
-        }
-        return outputs
-    }
-
-    /// Nested arrays in row-major order. Rows of different lengths show in a shape of their lengths.
-    private func flatten(_ value: JSONValue) -> Output {
-        guard let elements = value.arrayValue else { return Output(shape: [], values: [value]) }
-        let inner = elements.map(flatten)
-        let shapes = Set(inner.map(\.shape))
-        let rest = shapes.count == 1 ? inner[0].shape : inner.map(\.values.count)
-        return Output(shape: [elements.count] + (elements.isEmpty ? [] : rest), values: inner.flatMap(\.values))
-    }
-
     private func difference(
         _ name: String,
         _ found: [JSONValue],
         _ wanted: [JSONValue],
-        expected: [String: Output]
+        expected: [String: AnswerOutputs.Output]
     ) -> String? {
         guard found.count == wanted.count else { return "\(found.count) values, expected \(wanted.count)" }
         let rule = policy.outputs[name]
@@ -111,7 +79,7 @@ struct AnswerPolicy: Sendable {
         _ row: Int,
         of rows: Int,
         by rule: SamplePolicy.Output?,
-        _ expected: [String: Output]
+        _ expected: [String: AnswerOutputs.Output]
     ) -> Bool {
         guard let name = rule?.scores, let scores = expected[name]?.values, rows > 0, scores.count % rows == 0 else {
             return true

@@ -18,22 +18,27 @@ package struct ConformanceCheck: Sendable {
     package let latencies: [Int]
     /// The most memory this process and a script's worker had (VmHWM), in bytes.
     package let peakMemoryBytes: Int
+    /// What it reaches on labelled data, where some was given, or why that can't be said.
+    package let acceptance: Result<AcceptanceFigure, any Error>?
 
     package var passed: Bool { failures.count <= allowedMismatches }
 
-    /// Loads the bundle, answers every sample once, and compares. Throws `noSamples` where there are none.
+    /// Loads the bundle, answers every sample once, and compares; then the same with labelled data, where there is some.
+    /// Throws `noSamples` where there are none of either.
     ///
     /// - Parameter progress: told the samples done and how many there are.
     package static func run(
         _ bundle: ServedBundle,
+        acceptance: AcceptanceSet? = nil,
         options: RuntimeOptions,
         stop: StopRequest,
         log: @escaping @Sendable (String) -> Void,
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws -> ConformanceCheck {
-        guard let folder = bundle.samples else { throw RuntimeError.noSamples(path: bundle.name) }
-        let samples = try ConformanceSample.load(folder)
-        guard !samples.isEmpty else { throw RuntimeError.noSamples(path: folder) }
+        let samples = try bundle.samples.map { try ConformanceSample.load($0) } ?? []
+        guard !samples.isEmpty || acceptance != nil else {
+            throw RuntimeError.noSamples(path: bundle.samples ?? bundle.name)
+        }
         let clock = ContinuousClock()
         let started = clock.now
         let scorer = try Scorer.load(bundle, options: options, stop: stop, log: log)
@@ -49,6 +54,8 @@ package struct ConformanceCheck: Sendable {
             if !problems.isEmpty { failures.append(Failure(sample: sample.name, problems: problems)) }
             progress(index + 1, samples.count)
         }
+        // Before the labelled data: the memory that reading it takes is none of serving.
+        let peak = peakMemory("self") + (scorer.workerProcess.map { peakMemory("\($0)") } ?? 0)
         return ConformanceCheck(
             bundle: bundle,
             samples: samples.count,
@@ -56,7 +63,8 @@ package struct ConformanceCheck: Sendable {
             allowedMismatches: bundle.samplePolicy.allowedMismatches,
             startMicroseconds: start.microseconds,
             latencies: latencies.sorted(),
-            peakMemoryBytes: peakMemory("self") + (scorer.workerProcess.map { peakMemory("\($0)") } ?? 0)
+            peakMemoryBytes: peak,
+            acceptance: acceptance.map { set in Result { try set.measure(scorer) } }
         )
     }
 
@@ -67,7 +75,7 @@ package struct ConformanceCheck: Sendable {
 
     /// Every figure and failure as one JSON object.
     package var json: JSONValue {
-        [
+        var object: JSONObject = [
             "bundle": .string(bundle.name), "version": .string(bundle.version), "digest": .string(bundle.digestName),
             "passed": .boolean(passed), "samples": .integer(samples), "failed": .integer(failures.count),
             "allowedMismatches": .integer(allowedMismatches), "startMicroseconds": .integer(startMicroseconds),
@@ -85,23 +93,39 @@ package struct ConformanceCheck: Sendable {
                 }
             ),
         ]
+        if let figure = try? acceptance?.get() {
+            object["acceptance"] = [
+                "metric": .string(figure.metric.rawValue),
+                "value": (try? JSONNumber(figure.value)).map { .number($0) } ?? .null,
+                "records": .integer(figure.records),
+            ]
+        }
+        return .object(object)
     }
 
     /// The record for the agent: lines of `key value` in a fixed order, so that its reader needs no parser.
     package var record: String {
-        """
-        edge-check 1
-        digest \(bundle.digestName)
-        passed \(passed ? 1 : 0)
-        samples \(samples)
-        failed \(failures.count)
-        start_us \(startMicroseconds)
-        p50_us \(percentile(0.5))
-        p99_us \(percentile(0.99))
-        max_us \(latencies.last ?? 0)
-        peak_bytes \(peakMemoryBytes)
+        let acceptance = (try? acceptance?.get()).map { figure in
+            """
+            acceptance_metric \(figure.metric.rawValue)
+            acceptance_value \(figure.value)
+            acceptance_records \(figure.records)
 
-        """
+            """
+        }
+        return """
+            edge-check 1
+            digest \(bundle.digestName)
+            passed \(passed ? 1 : 0)
+            samples \(samples)
+            failed \(failures.count)
+            start_us \(startMicroseconds)
+            p50_us \(percentile(0.5))
+            p99_us \(percentile(0.99))
+            max_us \(latencies.last ?? 0)
+            peak_bytes \(peakMemoryBytes)
+            \(acceptance ?? "")
+            """
     }
 }
 

@@ -7,7 +7,7 @@ private let table = """
     edgeagent:      CommandLine Deployment Diagnostics Digest EdgeAgent FileSystem JSON Processes WallClock
     edgeagent-sync: AgentSync CommandLine Deployment Diagnostics Digest EdgeAgent FileSystem JSON WallClock
     edgelaunch:     CommandLine Containment Diagnostics RuntimeLaunch UnixSockets
-    edgeruntime:    CommandLine Diagnostics EdgeRuntime FileSystem JSON UnixSockets
+    edgeruntime:    CommandLine Deployment Diagnostics EdgeRuntime FileSystem JSON UnixSockets
     tufclient:      CommandLine Diagnostics FileSystem HTTPClient UpdateFramework WallClock
     AgentSync:      BundleFormat BundleManifest Crypto Deployment Diagnostics Digest EdgeAgent FileSystem HTTPClient JSON \
                     UpdateFramework WallClock YAML Zstd

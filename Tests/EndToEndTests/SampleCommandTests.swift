@@ -83,18 +83,14 @@ import Testing
     @Test(arguments: ["digits", "digits-script"])
     func checkWritesFiguresAsJSONAndAsARecord(_ name: String) throws {
         let example = try (name == "digits" ? Example.native : Example.script).get()
-        let scratch = try Scratch()
-        let output = try Programs.succeed(
-            Programs.edgeruntime,
-            ["check", example.tree, "--json", "--record", scratch("record")]
-        )
+        let output = try Programs.succeed(Programs.edgeruntime, ["check", example.tree, "--json"])
         let result = try JSONValue.parse(Array(output.utf8), limits: .document)
         let samples = try FileSystem.names(in: "\(example.project)/samples").count
         #expect(result["passed"] == true)
         #expect(result["samples"]?.integerValue == Int64(samples))
         #expect(result["failed"]?.integerValue == 0)
 
-        let record = String(decoding: try FileSystem.read(scratch("record"), limit: 4096), as: UTF8.self)
+        let record = try Programs.succeed(Programs.edgeruntime, ["check", example.tree, "--record"])
         let lines = record.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
         #expect(
             lines.map { $0[0] } == [
@@ -119,13 +115,15 @@ import Testing
         )
         let result = try Programs.run(
             Programs.edgeruntime,
-            ["check", "t", "--json", "--record", "record"],
+            ["check", "t", "--json"],
             in: scratch.path
         )
         #expect(result.status == .exited(10))
         let failures = try JSONValue.parse(result.standardOutput, limits: .document)["failures"]?.arrayValue
         #expect(failures?.map { $0["sample"]?.stringValue } == ["blank"])
-        let record = String(decoding: try FileSystem.read(scratch("record"), limit: 4096), as: UTF8.self)
+        let recorded = try Programs.run(Programs.edgeruntime, ["check", "t", "--record"], in: scratch.path)
+        #expect(recorded.status == .exited(10))
+        let record = recorded.outputText
         #expect(record.contains("\npassed 0\n") && record.contains("\nfailed 1\n"))
     }
 

@@ -2,9 +2,12 @@
 
     python3 -m venv venv && venv/bin/pip install -r requirements-train.txt
     OPENBLAS_NUM_THREADS=1 venv/bin/python train.py
+    OPENBLAS_NUM_THREADS=1 venv/bin/python train.py --worse ../digits-worse
 
-Writes model/digits.onnx, samples/*.json (conformance samples: a request with the answer that ONNX Runtime gave here)
-and requests/*.json (bodies to send with curl), and prints the figures that README.md quotes.
+Writes model/digits.onnx, samples/*.json (conformance samples: a request with the answer that ONNX Runtime gave here),
+requests/*.json (bodies to send with curl) and acceptance.jsonl (labelled images, the same whatever the model is), and
+prints the figures that README.md quotes. With --worse it writes model and samples of a small model that has seen few
+images, into that folder: a bundle whose samples come out as they should on every box, and that is no good.
 
 The same machine and the same versions give the same bytes. Another CPU rounds differently while training, and gives a
 model that is a little different and just as good.
@@ -36,14 +39,23 @@ OPSET = {"": 17, "ai.onnx.ml": 3}  # old enough for any ONNX Runtime in use
 EASY_PER_DIGIT = 1
 HARD = 8
 BATCH = 5
+ACCEPTED_PER_DIGIT = 15
+
+# What makes the worse model: the images of each digit that it is trained on, and its one hidden layer.
+FEW = 4
+SMALL = 8
 
 
-def train():
+def train(worse=False):
     images, digits = load_digits(return_X_y=True)
     fit_x, test_x, fit_y, test_y = train_test_split(
         images.astype(np.float32), digits, test_size=HELD_OUT, random_state=SEED, stratify=digits
     )
-    classifier = MLPClassifier(hidden_layer_sizes=(128, 64), max_iter=400, random_state=SEED)
+    if worse:
+        few = [int(index) for digit in range(10) for index in np.flatnonzero(fit_y == digit)[:FEW]]
+        fit_x, fit_y = fit_x[few], fit_y[few]
+    layers = (SMALL,) if worse else (128, 64)
+    classifier = MLPClassifier(hidden_layer_sizes=layers, max_iter=400, random_state=SEED)
     pipeline = make_pipeline(StandardScaler(), classifier).fit(fit_x, fit_y)
     return pipeline, test_x, test_y
 
@@ -98,10 +110,10 @@ def answer(label, probabilities, indent="") -> str:
     return f'{{"outputs": [\n{labels},\n{scores}\n{indent}]}}'
 
 
-def write_sample(name, session, rows):
+def write_sample(folder, name, session, rows):
     body = request(rows, indent="  ").strip()
     reply = answer(*infer(session, rows), indent="  ")
-    write(HERE / "samples" / f"{name}.json", f'{{\n  "request": {body},\n  "response": {reply}\n}}\n')
+    write(folder / "samples" / f"{name}.json", f'{{\n  "request": {body},\n  "response": {reply}\n}}\n')
 
 
 def write(path, text):
@@ -110,17 +122,30 @@ def write(path, text):
     path.write_text(text)
 
 
+def write_acceptance(rows, digits):
+    """Labelled images for `edgeruntime check --data`, one a line: the first of each digit, in the order of the set."""
+    chosen = sorted(int(index) for digit in range(10) for index in np.flatnonzero(digits == digit)[:ACCEPTED_PER_DIGIT])
+    lines = []
+    for index in chosen:
+        data = ",".join(number(value) for value in rows[index])
+        tensor = f'{{"name":"X","datatype":"FP32","shape":[1,64],"data":[{data}]}}'
+        lines.append(f'{{"inputs":[{tensor}],"label":{digits[index]}}}\n')
+    (HERE / "acceptance.jsonl").write_text("".join(lines))
+    return chosen
+
+
 def margins(probabilities):
     """How far the best score is ahead of the second best, per row."""
     ordered = np.sort(probabilities, axis=1)
     return ordered[:, -1] - ordered[:, -2]
 
 
-def main():
-    pipeline, test_x, test_y = train()
-    (HERE / "model").mkdir(exist_ok=True)
+def main(worse=None):
+    folder = worse or HERE
+    pipeline, test_x, test_y = train(worse is not None)
+    (folder / "model").mkdir(exist_ok=True)
     model = export(pipeline)
-    (HERE / "model" / "digits.onnx").write_bytes(model)
+    (folder / "model" / "digits.onnx").write_bytes(model)
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -129,29 +154,38 @@ def main():
     margin = margins(probabilities)
     right = label == test_y
 
-    for folder in ("samples", "requests"):
-        for old in (HERE / folder).glob("*.json"):
+    for name in ["samples"] if worse else ["samples", "requests"]:
+        for old in (folder / name).glob("*.json"):
             old.unlink()
+    if worse:
+        # One image of each digit: nothing in them tells that the model is worse.
+        for digit in range(10):
+            write_sample(folder, f"digit-{digit}", session, test_x[np.flatnonzero(test_y == digit)[:1]])
+        print(f"trained on {10 * FEW}, accuracy on the {HELD_OUT} held-out images: {right.mean():.4f}")
+        print(f"{folder}/model/digits.onnx: {len(model)} bytes")
+        return
 
     # Conformance samples: each digit once, what the model finds hardest (its errors among them), and one batch.
     easy = [int(index) for digit in range(10) for index in np.flatnonzero(right & (test_y == digit))[:EASY_PER_DIGIT]]
     hard = [int(index) for index in np.argsort(margin, kind="stable") if int(index) not in easy][:HARD]
     for index in easy:
-        write_sample(f"digit-{test_y[index]}", session, test_x[[index]])
+        write_sample(folder, f"digit-{test_y[index]}", session, test_x[[index]])
     for rank, index in enumerate(hard, start=1):
         outcome = "right" if right[index] else f"taken-for-{label[index]}"
-        write_sample(f"hard-{rank}-{test_y[index]}-{outcome}", session, test_x[[index]])
-    write_sample(f"batch-of-{BATCH}", session, test_x[hard[-1:] + easy[: BATCH - 1]])
+        write_sample(folder, f"hard-{rank}-{test_y[index]}-{outcome}", session, test_x[[index]])
+    write_sample(folder, f"batch-of-{BATCH}", session, test_x[hard[-1:] + easy[: BATCH - 1]])
     # Nothing from the test set looks like a dead sensor; an answer to it must not differ between boxes either.
-    write_sample("blank", session, np.zeros((1, 64), np.float32))
+    write_sample(folder, "blank", session, np.zeros((1, 64), np.float32))
 
     write(HERE / "requests" / "seven.json", request(test_x[[easy[7]]]) + "\n")
     write(HERE / "requests" / "hard.json", request(test_x[[hard[1]]]) + "\n")
     write(HERE / "requests" / "ten.json", request(test_x[easy]) + "\n")
+    accepted = write_acceptance(test_x, test_y)
 
     wrong = np.flatnonzero(~right)
     print(f"trained on {1797 - HELD_OUT}, held out {HELD_OUT}")
     print(f"accuracy on the held-out images: {right.mean():.4f} ({len(wrong)} wrong)")
+    print(f"accuracy on acceptance.jsonl: {right[accepted].mean():.4f} of {len(accepted)}")
     print(f"scikit-learn and ONNX Runtime agree on {np.sum(pipeline.predict(test_x) == label)} of {HELD_OUT}")
     largest = np.abs(pipeline.predict_proba(test_x) - probabilities).max()
     print(f"largest difference between their probabilities: {largest:.1e}")
@@ -163,4 +197,6 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if sys.argv[1:2] not in ([], ["--worse"]) or len(sys.argv) not in (1, 3):
+        sys.exit("usage: train.py [--worse FOLDER]")
+    sys.exit(main(pathlib.Path(sys.argv[2]) if len(sys.argv) == 3 else None))
