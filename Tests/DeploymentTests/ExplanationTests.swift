@@ -72,7 +72,7 @@ import WallClock
         No(.revocation, "incompatible(revocations: moon)", mayPrepare: true, "requires moon") {
             $0.revocations = .unreadable(unreadable, lastRead: Revocations())
         },
-        No(.ownRollback, "rejected", mayPrepare: false, "probe refused it: too slow") {
+        No(.ownRollback, "rejected", mayPrepare: false, "the probe refused it: too slow") {
             $0.retry = .refused(Verdict(judge: .probe, reason: "too slow"))
         },
         No(.ownRollback, "waitingFor(network)", mayPrepare: false, "the last try was stopped by the network") {

@@ -8,8 +8,8 @@ package import WallClock
 
 /// What a box finds out about itself.
 package enum BoxFacts {
-    /// No time before this one is believed: when this program was made. Raised with each release.
-    package static let buildFloor = UTCTime("2026-11-20T00:00:00Z") ?? UTCTime(seconds: 0)
+    /// No time before this one is believed: this program is younger. Raised with each release.
+    package static let buildFloor = UTCTime("2026-01-01T00:00:00Z") ?? UTCTime(seconds: 0)
 
     /// The id of a box that nobody named: its host name, and 8 digits of a digest of `/etc/machine-id`, which itself is
     /// to stay on the machine (machine-id(5)). Nil where there is no such file.

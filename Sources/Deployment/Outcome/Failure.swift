@@ -3,6 +3,16 @@ package struct Verdict: Hashable, Sendable {
     /// The states that judge.
     package enum Judge: String, CaseIterable, Sendable {
         case preflight, verify, probe, observe
+
+        /// As the subject of a sentence.
+        var words: String {
+            switch self {
+            case .preflight: "the preflight"
+            case .verify: "the verification"
+            case .probe: "the probe"
+            case .observe: "the observation"
+            }
+        }
     }
 
     package var judge: Judge

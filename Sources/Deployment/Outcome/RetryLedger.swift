@@ -59,7 +59,7 @@ package enum RetryDecision: Hashable, Sendable {
         case .after(_, let circumstance):
             "the last try was stopped by \(circumstance.words), the next one comes by itself"
         case .refused(let verdict):
-            "\(verdict.judge.rawValue) refused it: \(verdict.reason); "
+            "\(verdict.judge.words) refused it: \(verdict.reason); "
                 + "a newer deployment or `edgeagent retry` tries it again"
         }
     }

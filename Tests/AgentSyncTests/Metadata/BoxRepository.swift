@@ -62,7 +62,7 @@ struct BoxRepository {
         )
     }
 
-    static var now: UTCTime { UTCTime(seconds: Int64(time(nil))) }
+    static var now: UTCTime { BoxFacts.clock(floor: BoxFacts.buildFloor).time }
 
     // MARK: documents
 

@@ -406,7 +406,7 @@ import WallClock
         try AgentStore(repository.store).save(state)
         let account = try #require(try EndpointAccount.all(repository.opened()).first)
         let expected =
-            "digits stays on digits 1 and does not go to digits 2 of deployment 2: probe refused it: "
+            "digits stays on digits 1 and does not go to digits 2 of deployment 2: the probe refused it: "
             + "\(reason); a newer deployment or `edgeagent retry` tries it again"
         #expect(account.sentence == expected)
         #expect(account.json["decidedBy"] == "ownRollback" && account.json["result"] == "rejected")
