@@ -24,7 +24,7 @@ enum AdmitCommand {
             Example("Take what a stick brings", "edgeagent-sync admit --from /media/stick/repository"),
         ],
         options: [SharedParameters.store, SharedParameters.bundle, from],
-        exitCodes: [.configuration, .dataError, .signatureInvalid, .noInput, .ioError],
+        exitCodes: [.configuration, .dataError, .signatureInvalid, .noInput, .ioError, .tryAgain],
         run: { arguments, terminal in
             let layout = SharedParameters.layout(arguments)
             return try SharedParameters.report(terminal) {

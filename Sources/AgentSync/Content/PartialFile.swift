@@ -15,7 +15,7 @@ final class PartialFile {
     private let heading: String
     private let disk: DiskChanges
     private let bytes: File
-    private let journal: File
+    private var journal: File
     private var journalEnd = 0
     /// Not in the journal yet.
     private var pending = ByteSpans()
@@ -100,30 +100,29 @@ final class PartialFile {
         pendingBytes = 0
     }
 
-    private func append(_ spans: ByteSpans) throws {
-        let lines = Array(spans.spans.map { "\($0.lowerBound) \($0.upperBound)\n" }.joined().utf8)
-        try disk.will(.write, journalPath)
-        try write(journal: lines, at: journalEnd)
-        try disk.will(.synchronize, journalPath)
-        try journal.synchronize()
-        journalEnd += lines.count
+    private static func lines(_ spans: ByteSpans) -> String {
+        spans.spans.map { "\($0.lowerBound) \($0.upperBound)\n" }.joined()
     }
 
-    private func write(journal text: [UInt8], at offset: Int) throws {
+    private func append(_ spans: ByteSpans) throws {
+        let text = Array(Self.lines(spans).utf8)
+        try disk.will(.write, journalPath)
         let outcome = text.withUnsafeBytes { buffer in
-            Result { () throws(FileError) in try journal.write(buffer, at: offset) }
+            Result { () throws(FileError) in try journal.write(buffer, at: journalEnd) }
         }
         try outcome.get()
+        try disk.will(.synchronize, journalPath)
+        try journal.synchronize()
+        journalEnd += text.count
     }
 
-    /// Writes the journal anew, in its place: cut off in between, it says less than there is, never more.
+    /// Replaces the journal as a whole; what is held is on the disk already.
     private func rewriteJournal() throws {
-        try disk.will(.write, journalPath)
-        try journal.truncate(to: 0)
-        try journal.synchronize()
-        try write(journal: Array(heading.utf8), at: 0)
-        journalEnd = heading.utf8.count
-        try append(held)
+        let text = Array((heading + Self.lines(held)).utf8)
+        try disk.will(.rename, journalPath)
+        try FileSystem.write(text, to: journalPath)
+        journal = try File.openForUpdate(journalPath)
+        journalEnd = text.count
         pending = ByteSpans()
         pendingBytes = 0
     }

@@ -8,8 +8,8 @@ import Testing
 
 @testable import AgentSync
 
-/// Whatever helper is killed before whichever change to the disk, and whichever change fails: what is there is whole, and
-/// the next try ends as if nothing had been.
+/// Whatever helper is killed before whichever change to the disk, and whichever change fails: what is there is whole,
+/// and the next try ends as if nothing had been.
 @Suite struct KilledHelperTests {
     /// What a box went through at each change of a step of its work.
     enum Step: String, CaseIterable {
@@ -106,6 +106,55 @@ import Testing
             try scene.holds(on: box)
             try scene.finish(step, on: box)
         }
+    }
+
+    /// What a power cut leaves is not to be had here, but the order is that makes it harmless: first the bytes are on the
+    /// disk, then they have a name, and then something may stand on that name.
+    @Test func nothingHasANameBeforeTheDiskHasIt() throws {
+        let scene = try Scene(before: .admit)
+        let changes = Mutex<[(change: DiskChanges.Change, path: String)]>([])
+        try scene.take(
+            .admit,
+            on: scene.box,
+            disk: DiskChanges { change, path in
+                changes.withLock { $0.append((change, path)) }
+                return nil
+            }
+        )
+        let all = changes.withLock { $0 }
+        let contents = scene.box.layout.contents
+        let renamed = all.enumerated().filter { $0.element.change == .rename && $0.element.path.hasPrefix(contents) }
+        #expect(renamed.count > 2)
+        for (place, change) in renamed {
+            let name = FileSystem.name(of: change.path)
+            let before = all[..<place].last { $0.path.contains("/.\(name).") }
+            #expect(before?.change == .synchronize, "\(name)")
+        }
+        let links = try #require(all.firstIndex { $0.change == .link })
+        let named = try #require(renamed.last { $0.offset < links }?.offset)
+        #expect(all[named..<links].contains { $0.change == .synchronize && $0.path == contents })
+        let generation = try #require(
+            all.firstIndex { $0.change == .rename && $0.path == scene.box.layout.generation(scene.new.digest) }
+        )
+        let removed = try #require(all.firstIndex { $0.change == .remove })
+        #expect(links < generation && generation < removed)
+    }
+
+    @Test func theJournalSaysNothingThatTheDiskHasNot() throws {
+        let scene = try Scene(before: .fetch)
+        let changes = Mutex<[(change: DiskChanges.Change, path: String)]>([])
+        try scene.take(
+            .fetch,
+            on: scene.box,
+            disk: DiskChanges { change, path in
+                changes.withLock { $0.append((change, path)) }
+                return nil
+            }
+        )
+        let all = changes.withLock { $0 }
+        let lines = all.indices.filter { all[$0].change == .write && all[$0].path.hasSuffix("/held") }
+        #expect(!lines.isEmpty)
+        for line in lines { #expect(all[line - 1].change == .synchronize && all[line - 1].path.hasSuffix("/archive")) }
     }
 
     @Test(arguments: Step.allCases) func fullAtAnyChange(_ step: Step) throws {
