@@ -21,6 +21,8 @@ package struct EndpointSituation: Equatable, Sendable {
     package var runningSerial: Int?
     /// The try under way.
     package var attempt: Attempt?
+    /// The deployment whose abort the box has just gone back from, after it had served its bundle.
+    package var leftSerial: Int?
 
     package init(running: RunningBundle? = nil, runningSerial: Int? = nil, attempt: Attempt? = nil) {
         self.running = running
@@ -34,6 +36,9 @@ package struct EndpointSituation: Equatable, Sendable {
         runningSerial = progress.generations.current?.serial
         attempt = progress.attempt.map {
             Attempt(serial: $0.candidate.serial, bundle: $0.candidate.bundle, state: progress.state)
+        }
+        if let last = progress.last, last.ending.reason == .aborted, last.ending.result == .failedRollbackComplete {
+            leftSerial = last.serial
         }
     }
 
@@ -49,6 +54,8 @@ package struct EndpointSituation: Equatable, Sendable {
             case .rollback, .failure, .cleanup: return .untouched
             }
         }
+        // Going back at once to what was there before is the first half of the way to the fallback.
+        if leftSerial == serial { return .committed }
         guard runningSerial == serial, let running else { return .untouched }
         // What an abort led to is not gone back from.
         return deployment.fallback.contains(running.digest) ? .untouched : .committed

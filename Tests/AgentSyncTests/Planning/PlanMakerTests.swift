@@ -322,6 +322,16 @@ import WallClock
         #expect(plan.kind == "installed" && plan.wantedNumber == 2)
     }
 
+    @Test func aBoxThatWentBackAtOnceGoesOnToTheFallback() throws {
+        var scene = try aborted { $0.situation.leftSerial = 2 }
+        var plan = try scene.plan()
+        #expect(plan.kind == "bundle" && plan.wantedNumber == 2 && plan.withdrawal == nil)
+        // Where what was there before is the fallback, it is there.
+        try scene.run(2, serial: 1)
+        plan = try scene.plan()
+        #expect(plan.kind == "rejected" && plan.withdrawal == nil)
+    }
+
     @Test func anAbortNeverLeadsToARevokedBundle() throws {
         var scene = try aborted {
             try $0.run(3, serial: 2)
