@@ -50,6 +50,9 @@ struct ContainmentClaims {
                     state = .partial
                     reason = "the group \(group.path) has no control over memory"
                 }
+                if layer == .devices, state == .absent, claims[.landlock]?.state == .applied {
+                    return .init(layer, .partial, "the box's folder of devices, of which Landlock opens five")
+                }
                 guard state != .absent else { return .init(layer, .absent, reason) }
                 guard let facts else {
                     return .init(layer, .partial, "the process ended before it could be looked at")

@@ -1,3 +1,4 @@
+import Glibc
 import RuntimeLaunch
 import Testing
 
@@ -51,8 +52,9 @@ import Testing
     }
 
     @Test func readsThisProcess() throws {
-        let facts = try #require(ProcessFacts.read(1) ?? ProcessFacts.read(Int32(2)))
-        #expect(facts.effectiveUser == 0)
+        let facts = try #require(ProcessFacts.read(getpid()))
+        #expect(facts.effectiveUser == geteuid())
+        #expect(facts.ownNamespaces == [])
         #expect(ProcessFacts.read(-1) == nil)
     }
 
@@ -99,6 +101,14 @@ import Testing
         let report = Self.claims.report(Self.program, facts: ProcessFacts())
         #expect(report[layer].state == .absent)
         #expect(!report[layer].reason.isEmpty)
+    }
+
+    @Test func landlockStandsInForDevicesInPart() {
+        var claims = Self.claims
+        claims.claims[.devices] = .init(state: .absent)
+        #expect(claims.report(Self.program, facts: Self.contained)[.devices].state == .partial)
+        claims.claims[.landlock] = .init(state: .absent)
+        #expect(claims.report(Self.program, facts: Self.contained)[.devices].state == .absent)
     }
 
     @Test func whatCouldNotBeLookedAtIsNotCalledApplied() {
