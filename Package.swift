@@ -200,7 +200,11 @@ let package = Package(
             ],
             exclude: ["Fixtures"]
         ),
-        tests("EndToEndTests", ["FileSystem", "JSON", "Processes"], exclude: ["judges"]),
+        tests(
+            "EndToEndTests",
+            ["FileSystem", "JSON", "Processes", "RuntimeControl", "UnixSockets"],
+            exclude: ["judges"]
+        ),
         tests("FileSystemTests", ["FileSystem", "Digest", "Diagnostics"]),
         tests("HTTPClientTests", ["HTTPClient"]),
         tests("HTTPServerTests", ["HTTPServer", "Diagnostics", "UnixSockets"]),
