@@ -11,8 +11,7 @@ enum BundleCommands {
         defer { progress.finish() }
         return try told {
             let box = try SyncStore(opening: layout).box
-            guard let repository = box.repository else { throw ContentError.noRepository }
-            var fetcher = BundleFetcher(layout, from: RepositoryBase(repository))
+            var fetcher = BundleFetcher(layout, from: box.repository.map { RepositoryBase($0) })
             fetcher.reserveBytes = box.diskReserveBytes
             fetcher.progress = { progress.update($0, $1) }
             return try fetcher.fetch(bundle)

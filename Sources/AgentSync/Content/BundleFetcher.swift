@@ -11,7 +11,7 @@ internal import JSON
 /// What comes is checked on the way, so that a bad server is found out early; `BundleAdmission` checks it again.
 package struct BundleFetcher: Sendable {
     private let layout: StoreLayout
-    private let base: RepositoryBase
+    private let base: RepositoryBase?
     /// Bytes of the disk that are to stay free.
     package var reserveBytes = BoxConfiguration.defaultDiskReserve
     package var disk = DiskChanges.plain
@@ -22,7 +22,8 @@ package struct BundleFetcher: Sendable {
     /// Opens a file of the repository by its path there; of the base in the usual case.
     var open: (@Sendable (String) throws -> any RemoteFile)?
 
-    package init(_ layout: StoreLayout, from base: RepositoryBase) {
+    /// - Parameter base: nil for a box that only takes media, where nothing can be missing.
+    package init(_ layout: StoreLayout, from base: RepositoryBase?) {
         self.layout = layout
         self.base = base
     }
@@ -56,7 +57,11 @@ package struct BundleFetcher: Sendable {
         return .done(transfer.facts)
     }
 
-    private func remote(_ path: String) throws -> any RemoteFile { try open?(path) ?? base.file(path) }
+    private func remote(_ path: String) throws -> any RemoteFile {
+        if let open { return try open(path) }
+        guard let base else { throw ContentError.noRepository }
+        return try base.file(path)
+    }
 
     private var room: DiskRoom { DiskRoom(folder: layout.root, reserve: reserveBytes, free: freeBytes) }
 

@@ -54,6 +54,14 @@ import Testing
         #expect(try box.admit(bundle.digest).isDone)
     }
 
+    @Test func aBoxWithoutRepositoryLacksNothingThatCameOnMedia() throws {
+        let box = try SampleBox()
+        let bundle = try box.publish(SampleSources.small)
+        #expect(throws: ContentError.noRepository) { try BundleFetcher(box.layout, from: nil).fetch(bundle.digest) }
+        try box.admit(bundle.digest, from: box.repository)
+        #expect(try BundleFetcher(box.layout, from: nil).fetch(bundle.digest).isDone)
+    }
+
     @Test func whatWasNotFetchedIsTheNetworksFault() throws {
         let box = try SampleBox()
         let bundle = try box.publish(SampleSources.varied())
