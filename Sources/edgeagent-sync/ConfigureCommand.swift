@@ -32,6 +32,11 @@ enum ConfigureCommand {
         ValueType<Channel>.choice,
         summary: "whose deployments it follows"
     )
+    private static let poll = Option.optional(
+        "poll",
+        .duration(in: .seconds(1) ... .seconds(86_400)),
+        summary: "how often to look at the repository; without it as the repository asks"
+    )
     private static let endpoints = Option.repeated(
         "endpoint",
         .text.named("NAME=ADDRESS"),
@@ -54,7 +59,7 @@ enum ConfigureCommand {
                     + "--endpoint digits=127.0.0.1:8080"
             )
         ],
-        options: [SharedParameters.store, config, from, root, device, channel, endpoints, labels],
+        options: [SharedParameters.store, config, from, root, device, channel, poll, endpoints, labels],
         exitCodes: [.configuration, .noInput, .signatureInvalid, .incompatible, .noPermission],
         run: run
     )
@@ -91,6 +96,7 @@ enum ConfigureCommand {
             settings.device = device
         }
         settings.channel = arguments[channel]
+        settings.pollSeconds = arguments[poll].map { Int($0.components.seconds) }
         if let text = arguments[from] {
             guard let place = BoxSettings.repository(text, in: here) else {
                 throw arguments.usageError("--from: '\(text)' is neither a folder nor a URL with http or https")

@@ -25,6 +25,11 @@ enum Box {
     private static let root = Option.optional("root", .path, summary: "root metadata to trust first")
     private static let device = Option.optional("device", .text.named("ID"), summary: "what the box is called")
     private static let channel = Option.optional("channel", .text.named("CHANNEL"), summary: "dev, staging or prod")
+    private static let poll = Option.optional(
+        "poll",
+        .text.named("DURATION"),
+        summary: "how often to look at the repository, such as 30s; without it as the repository asks"
+    )
     private static let endpoint = Option.repeated(
         "endpoint",
         .text.named("NAME=ADDRESS"),
@@ -34,7 +39,7 @@ enum Box {
 
     static let json = Option.flag("json", summary: "print JSON")
 
-    static let options: [any Parameter] = [store, config, from, root, device, channel, endpoint, label]
+    static let options: [any Parameter] = [store, config, from, root, device, channel, poll, endpoint, label]
 
     static func layout(_ arguments: ParsedArguments) throws -> StoreLayout {
         StoreLayout(FileSystem.join(try FileSystem.resolve("."), arguments[store]))
@@ -44,7 +49,10 @@ enum Box {
     static func configure(_ arguments: ParsedArguments) throws {
         let layout = try layout(arguments)
         var words = ["configure", "--store", layout.root]
-        let single = [("config", config), ("from", from), ("root", root), ("device", device), ("channel", channel)]
+        let single = [
+            ("config", config), ("from", from), ("root", root), ("device", device), ("channel", channel),
+            ("poll", poll),
+        ]
         for (name, option) in single { if let value = arguments[option] { words += ["--\(name)", value] } }
         for (name, option) in [("endpoint", endpoint), ("label", label)] {
             for value in arguments[option] { words += ["--\(name)", value] }

@@ -17,12 +17,6 @@ import Testing
         try AgentBox(repository.path, root: repository.root, more: more)
     }
 
-    private func requests() throws -> [String] {
-        try FileSystem.names(in: "\(Example.native.get().project)/requests").map {
-            "\(try Example.native.get().project)/requests/\($0)"
-        }
-    }
-
     // MARK: The way there
 
     @Test func aBoxTakesWhatOperatorsSignedAndServesIt() throws {
@@ -42,8 +36,7 @@ import Testing
         let box = try box()
         try box.start()
         try box.waitUntilServing(1)
-        // Both bundles answer these: the one by the model's own protocol, the other by /score.
-        let load = try Load("/", port: box.port, requests: try requests())
+        let load = try Load("/score", port: box.port, requests: try Example.script.get().requests)
         try repository.deploy("digits@2", "--soak", "1")
         try box.waitUntilServing(2)
         let result = try load.finish()
@@ -53,6 +46,24 @@ import Testing
     }
 
     // MARK: Refusals
+
+    /// It computes what was computed when it was built, and is worse all the same.
+    @Test func aWorseModelIsRefusedByTheAcceptanceSet() throws {
+        try repository.add("\(Programs.repository)/examples/digits-worse", version: 3)
+        try repository.publishAcceptance("\(Programs.repository)/examples/digits/acceptance.jsonl", bar: 0.9)
+        try repository.deploy("digits@1", "--soak", "0", "--acceptance", "1")
+        let box = try box()
+        try box.start()
+        try box.waitUntilServing(1)
+        try repository.deploy("digits@3", "--soak", "0", "--acceptance", "1")
+        let endpoint = try box.wait(for: "the refusal") { $0.lastResult == "rejected" && $0.state == "Idle" }
+        #expect(endpoint.version == "1")
+        #expect(endpoint.isServingCurrent)
+        #expect(endpoint.lastDetail.contains("accuracy"))
+        let why = try box.why()
+        #expect(why.contains("accuracy") && why.contains("digits 3"), "\(why)")
+        try box.stop()
+    }
 
     @Test func aBundleThatCrashesWhileItIsObservedIsLeft() throws {
         try repository.add(try crashing(), version: 4)

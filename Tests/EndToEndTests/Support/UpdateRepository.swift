@@ -43,6 +43,8 @@ final class UpdateRepository {
             Self.endpoint,
             "--metric",
             "accuracy",
+            "--output",
+            "label",
             "--bar",
             "\(bar)",
             "--to",
