@@ -58,6 +58,7 @@ final class AgentBox {
 
     // MARK: - The agent
 
+    /// Returns once the agent answers.
     func start(_ arguments: String...) throws {
         let output = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard output >= 0 else { throw POSIXError(operation: "open \(log)", code: errno) }
@@ -71,6 +72,14 @@ final class AgentBox {
                 group: .newSession
             )
         )
+        let clock = ContinuousClock()
+        let end = clock.now + .seconds(30)
+        while (try? status())?["agent"]?.stringValue != "running" {
+            guard clock.now < end, agent?.hasEnded == false else {
+                throw Unexpected(what: "the agent did not start:\n\(logText)")
+            }
+            usleep(20_000)
+        }
     }
 
     /// Tells the agent to end, and waits until it has.
