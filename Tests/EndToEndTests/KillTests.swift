@@ -72,10 +72,9 @@ import Testing
                 try box.start()
             }
         }
-        if box.agent == nil || box.agent?.hasEnded == true {
-            try box.killAgent()
-            try box.start()
-        }
+        // It may just have been killed.
+        try box.killAgent()
+        try box.start()
         // A back-off may be under way, which grows to minutes by design: whoever asks for it ends it.
         let clock = ContinuousClock()
         let end = clock.now + .seconds(90)
