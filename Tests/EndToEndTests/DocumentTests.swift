@@ -24,6 +24,21 @@ import Testing
         try lines.check()
     }
 
+    /// Every line of the threat model is backed: the tests that it names are there.
+    @Test func theThreatModelNamesTestsThatAreThere() throws {
+        let bytes = try FileSystem.read("\(Programs.repository)/docs/threat-model.md", limit: 1 << 20)
+        let sources = try FileSystem.files(below: "\(Programs.repository)/Tests", limit: 10_000).map(\.path)
+        let named = String(decoding: bytes, as: UTF8.self).split(separator: "`").map { $0.split(separator: ".") }
+            .filter { $0.count == 2 && $0[0].hasSuffix("Tests") }
+        #expect(named.count > 20)
+        for words in named {
+            let source = sources.first { FileSystem.name(of: $0) == "\(words[0]).swift" }
+            let path = "\(Programs.repository)/Tests/\(try #require(source, "there is no \(words[0])"))"
+            let text = String(decoding: try FileSystem.read(path, limit: 1 << 20), as: UTF8.self)
+            #expect(text.contains("func \(words[1])("), "there is no \(words.joined(separator: "."))")
+        }
+    }
+
     @Test func theReadmeStartsWithTwoCommands() throws {
         #expect(try Self.blocks(of: "README.md").first == "\nscripts/demo\nscripts/test\n")
     }

@@ -214,4 +214,39 @@ import Testing
             "revocations, policy, bundle, 5 deployments and a rollout for each"
         )
     }
+
+    /// Killed at any moment, done again, whole: a writer leaves nothing that a reader takes, or that is in its way.
+    @Test func whatWasKilledIsDoneAgain() throws {
+        let scratch = try Scratch()
+        let bundle = try Example.native.get().bundle
+        let commands = [
+            "repo init repo --keys keys", "publish \(bundle) --to repo --keys keys",
+            "deploy digits@1 --reason x --endpoint digits --channel prod --to repo --keys keys",
+            "repo rotate repo --role bundles --keys keys", "repo rotate repo --role timestamp --keys keys",
+        ]
+        var killed = 0
+        for command in commands {
+            for milliseconds in [2, 5, 10, 15, 20, 30, 50, 80, 130, 210] {
+                let line = "timeout -s KILL 0.\(String(1_000 + milliseconds).dropFirst()) \"$0\" \(command)"
+                let result = try Programs.run("/bin/bash", ["-c", line, Programs.edgepack], in: scratch.path)
+                killed += result.status == .exited(137) ? 1 : 0
+                guard command.contains(" init ") || result.isSuccess == false else { continue }
+                guard try FileSystem.status(of: scratch("repo")) != nil else { continue }
+                // A root is in effect when it is written; until the keeper has signed anew, boxes take nothing.
+                guard !command.contains("--role timestamp") else { continue }
+                let check = try Self.json(scratch, ["repo", "verify", "repo"])
+                #expect(check["problems"]?.arrayValue == [], "\(command) after \(milliseconds) ms")
+            }
+            let again = try Programs.run(
+                Programs.edgepack,
+                command.split(separator: " ").map(String.init),
+                in: scratch.path
+            )
+            let isDone = again.isSuccess || (command.contains(" init ") && again.status == .exited(73))
+            #expect(isDone, "\(command): \(again.errorText)")
+            let check = try Self.json(scratch, ["repo", "verify", "repo"])
+            #expect(check["problems"]?.arrayValue == [], "\(command)")
+        }
+        #expect(killed > 5, "hardly anything was killed")
+    }
 }
