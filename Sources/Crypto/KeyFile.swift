@@ -60,8 +60,31 @@ package enum KeyFile {
         if case CryptoError.keyFileExists = error { true } else { false }
     }
 
-    /// Makes a file that was not there; the mode holds whatever the umask. Removes it again where it can't be filled.
+    /// Makes a file that was not there, whole or not at all, whenever this program is killed; the mode holds whatever the
+    /// umask.
     private static func create(_ path: String, mode: mode_t, content: [UInt8]) throws {
+        let random = String(UInt64.random(in: .min ... .max), radix: 36)
+        let unfinished = FileSystem.join(FileSystem.parent(of: path), ".key.\(random).tmp")
+        do {
+            try fill(unfinished, mode: mode, content: content)
+        } catch FileError.failed(let operation, _, let code) {
+            // Nobody asked for the temporary name.
+            throw FileError.failed(operation: operation, path: path, code: code)
+        }
+        // Unlike a new name, a link is given only where nothing is.
+        let code = link(unfinished, path) == 0 ? 0 : errno
+        try FileSystem.removeFile(unfinished)
+        switch code {
+        case 0: return
+        case EEXIST: throw CryptoError.keyFileExists(path: path)
+        // File systems of sticks have no links.
+        case EPERM, EOPNOTSUPP, ENOSYS: try fill(path, mode: mode, content: content)
+        default: throw FileError.failed(operation: FileError.create, path: path, code: code)
+        }
+    }
+
+    /// Removes the file again where it can't be filled.
+    private static func fill(_ path: String, mode: mode_t, content: [UInt8]) throws {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else {
             let code = errno

@@ -47,6 +47,7 @@ package struct KeyFolder: Sendable {
     /// The public half, which others may have given: `ROLE.pub`.
     func publicKey(of role: RegistryRole) throws -> PublicKey {
         let path = KeyFile.publicPath(for: path(of: role))
+        if try holds(role) { return try key(of: role).publicKey }
         guard try FileSystem.statusFollowingLinks(of: path) != nil else {
             throw RegistryError.keyMissing(role: role.text, path: path)
         }

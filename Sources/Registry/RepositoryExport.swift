@@ -135,7 +135,7 @@ package struct RepositoryExport {
 /// Which targets are exported: those of some channels, and what they name.
 private struct ExportChoice {
     private(set) var bundles: [PublishedBundle] = []
-    /// Deployments, rollouts, revocations.
+    /// Deployments, rollouts, revocations, the policy.
     private(set) var documents: [FoundTarget] = []
     /// Manifests and acceptance sets that are exported or named by a document.
     var named: [FoundTarget] { needed.sorted().compactMap { byPath[$0] } }
@@ -151,7 +151,9 @@ private struct ExportChoice {
             let path = target.path.text
             byPath[path] = target
             let found = DeploymentLocation(path: path)?.channel ?? RolloutLocation(path: path)?.channel
-            if path == Revocations.path || (found != nil && (channel == nil || found == channel)) {
+            if [Revocations.path, RegistryPolicy.path].contains(path)
+                || (found != nil && (channel == nil || found == channel))
+            {
                 documents.append(target)
             }
             guard let location = BundleLocation(path: path), let digest = target.file.hashes.sha256 else { continue }
