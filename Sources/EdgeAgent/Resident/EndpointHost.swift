@@ -184,8 +184,10 @@ final class EndpointHost {
     // MARK: - Metadata and wishes
 
     func metadataCame(_ plan: SyncPlan) {
+        let before = self.plan?.sentence
         self.plan = plan.endpoints[name]
         evidence = PlanEvidence(plan)
+        if let sentence = self.plan?.sentence, sentence != before { environment.log(sentence) }
         guard let mine = self.plan else {
             if state == .sync { post(.synced(.nothing(.noDeployment))) }
             return

@@ -1,7 +1,7 @@
 package import Deployment
 internal import JSON
 
-/// What `edgeagent-sync` says of its work, in the last line that it prints.
+/// What `edgeagent-sync` says of its work, in the last object that it prints.
 package enum HelperOutcome: Hashable, Sendable {
     case done
     /// Something that says nothing about what was worked on; it may go better later.
@@ -15,11 +15,15 @@ package enum HelperOutcome: Hashable, Sendable {
     /// What the helper printed is bounded by whoever read it.
     private static let limits = JSONLimits(bytes: 64 << 10, depth: 8, values: 1000)
 
-    /// From all that a helper printed. A helper that was killed, or says nothing, has failed as a helper.
+    /// From all that a helper printed, errors in words included. A helper that was killed, or says nothing, has failed as
+    /// a helper.
     package init(output: [UInt8], ended: String) {
         let lines = output.split(separator: UInt8(ascii: "\n"))
         do throws(JSONError) {
-            guard let last = lines.last else { throw .unexpected(path: "", problem: "it printed nothing") }
+            guard let last = lines.last(where: { $0.first == UInt8(ascii: "{") }) else {
+                let words = lines.last.map { String(decoding: $0.prefix(300), as: UTF8.self) }
+                throw .unexpected(path: "", problem: words ?? "it printed nothing")
+            }
             self = try Self(try JSONFields(try JSONValue.parse(last, limits: Self.limits), path: "outcome"))
         } catch {
             self = .failed(.helperKilled, "edgeagent-sync ended with \(ended): \(error.message)")

@@ -21,7 +21,8 @@ final class HelperProcess {
             program: program,
             arguments: arguments,
             environment: Processes.inheritedEnvironment(),
-            descriptors: [1: pipe.writeEnd, 2: 2],
+            // What it says besides is told in the outcome's sentence, once and not at every poll.
+            descriptors: [1: pipe.writeEnd, 2: pipe.writeEnd],
             group: .new,
             parentDeathSignal: SIGKILL
         )

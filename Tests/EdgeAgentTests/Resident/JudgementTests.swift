@@ -18,7 +18,7 @@ import Testing
         (#"{"for":"disk","outcome":"waiting","sentence":"full"}"#, .waiting(.disk, "full")),
     ])
     func outcomeIsTheLastLine(_ line: String, _ expected: HelperOutcome) {
-        let output = Array("talk\n\(line)\n".utf8)
+        let output = Array("talk\n\(line)\nerror: in words\nhint: for people\n".utf8)
         #expect(HelperOutcome(output: output, ended: "exit code 0") == expected)
     }
 
