@@ -90,8 +90,17 @@ long unix_message_receive(
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
             continue;
         size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count && *descriptor_count < unix_message_descriptors; i++)
-            memcpy(&descriptors[(*descriptor_count)++], CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+        for (size_t i = 0; i < count; i++) {
+            int descriptor;
+            memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof descriptor);
+            if (*descriptor_count < unix_message_descriptors) {
+                descriptors[(*descriptor_count)++] = descriptor;
+                continue;
+            }
+            // The room for credentials holds some more, which are open by now.
+            close(descriptor);
+            message.msg_flags |= MSG_CTRUNC;
+        }
     }
     if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0)
         return got;
