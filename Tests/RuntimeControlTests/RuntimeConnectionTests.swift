@@ -35,7 +35,18 @@ private func withPath(_ body: (String) throws -> Void) throws {
 
 @Suite struct RuntimeConnectionTests {
     private let patience = 20_000
-    private let greeting = RuntimeGreeting(processID: 9, state: .standby, digest: nil, level: .manifest)
+    private let greeting = RuntimeGreeting(processID: getpid(), state: .standby, digest: nil, level: .manifest)
+
+    /// As from a runtime in a namespace of processes of its own, where it has another number.
+    @Test func theNumberOfTheProcessIsTheKernels() throws {
+        try withPath { path in
+            var told = greeting
+            told.processID = 1
+            try serve(at: path) { [told] _, _ in (.hello(told), nil) }
+            let connection = try RuntimeConnection.connect(to: path, milliseconds: patience)
+            #expect(try connection.hello(milliseconds: patience).processID == getpid())
+        }
+    }
 
     @Test func everyRequestGetsItsReply() throws {
         try withPath { path in
