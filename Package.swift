@@ -80,6 +80,8 @@ let package = Package(
         module("Deployment", ["BundleManifest", "Diagnostics", "Digest", "JSON", "WallClock"]),
         module("UpdateFramework", ["Crypto", "Diagnostics", "Digest", "FileSystem", "JSON", "WallClock"]),
 
+        module("RepositoryHTTP", ["HTTPClient", "UpdateFramework"]),
+
         // The parts
         module("RuntimeControl", ["Diagnostics", "Digest", "UnixSockets"]),
         module("RuntimeLaunch", ["Diagnostics", "Digest", "Processes", "UnixSockets"]),
@@ -95,7 +97,7 @@ let package = Package(
             "AgentSync",
             [
                 "BundleFormat", "BundleManifest", "Crypto", "Deployment", "Diagnostics", "Digest", "EdgeAgent",
-                "FileSystem", "HTTPClient", "JSON", "UpdateFramework", "WallClock", "YAML", "Zstd",
+                "FileSystem", "HTTPClient", "JSON", "RepositoryHTTP", "UpdateFramework", "WallClock", "YAML", "Zstd",
             ]
         ),
         module(
@@ -149,7 +151,10 @@ let package = Package(
         ),
         executable(
             "tufclient",
-            ["CommandLine", "Diagnostics", "FileSystem", "HTTPClient", "UpdateFramework", "WallClock"]
+            [
+                "CommandLine", "Diagnostics", "FileSystem", "HTTPClient", "RepositoryHTTP", "UpdateFramework",
+                "WallClock",
+            ]
         ),
 
         // Tests

@@ -3,6 +3,7 @@ import Diagnostics
 import FileSystem
 import Glibc
 import HTTPClient
+import RepositoryHTTP
 import UpdateFramework
 import WallClock
 

@@ -8,13 +8,14 @@ private let table = """
     edgeagent-sync: AgentSync CommandLine Deployment Diagnostics Digest EdgeAgent FileSystem JSON WallClock
     edgelaunch:     CommandLine Containment Diagnostics RuntimeLaunch UnixSockets
     edgeruntime:    CommandLine Deployment Diagnostics EdgeRuntime FileSystem JSON UnixSockets
-    tufclient:      CommandLine Diagnostics FileSystem HTTPClient UpdateFramework WallClock
+    tufclient:      CommandLine Diagnostics FileSystem HTTPClient RepositoryHTTP UpdateFramework WallClock
     AgentSync:      BundleFormat BundleManifest Crypto Deployment Diagnostics Digest EdgeAgent FileSystem HTTPClient JSON \
-                    UpdateFramework WallClock YAML Zstd
+                    RepositoryHTTP UpdateFramework WallClock YAML Zstd
     EdgeAgent:      BundleManifest Deployment Diagnostics Digest FileSystem JSON Processes RuntimeControl RuntimeLaunch \
                     UnixSockets WallClock
     Registry:       BundleFormat BundleManifest Crypto Deployment Diagnostics Digest FileSystem JSON UpdateFramework WallClock
     Containment:    CContainment Diagnostics Digest RuntimeLaunch
+    RepositoryHTTP: HTTPClient UpdateFramework
     RuntimeControl: Diagnostics Digest UnixSockets
     RuntimeLaunch:  Diagnostics Digest Processes UnixSockets
     Packager:       BundleFormat BundleManifest Crypto Diagnostics Digest FileSystem JSON Processes YAML

@@ -5,6 +5,7 @@ internal import FileSystem
 internal import Glibc
 internal import HTTPClient
 internal import JSON
+internal import RepositoryHTTP
 internal import UpdateFramework
 internal import WallClock
 
