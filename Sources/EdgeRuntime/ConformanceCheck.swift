@@ -26,17 +26,21 @@ package struct ConformanceCheck: Sendable {
     /// Loads the bundle, answers every sample once, and compares; then the same with labelled data, where there is some.
     /// Throws `noSamples` where there are none of either.
     ///
-    /// - Parameter progress: told the samples done and how many there are.
+    /// - Parameters:
+    ///   - requiresSamples: false where it is enough that the bundle loads, as for an agent: whether a bundle must have
+    ///     samples is up to whoever makes it.
+    ///   - progress: told the samples done and how many there are.
     package static func run(
         _ bundle: ServedBundle,
         acceptance: AcceptanceSet? = nil,
+        requiresSamples: Bool = true,
         options: RuntimeOptions,
         stop: StopRequest,
         log: @escaping @Sendable (String) -> Void,
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws -> ConformanceCheck {
         let samples = try bundle.samples.map { try ConformanceSample.load($0) } ?? []
-        guard !samples.isEmpty || acceptance != nil else {
+        guard !samples.isEmpty || acceptance != nil || !requiresSamples else {
             throw RuntimeError.noSamples(path: bundle.samples ?? bundle.name)
         }
         let clock = ContinuousClock()

@@ -48,7 +48,7 @@ enum ConfigureCommand {
         "configure",
         summary: "set the box up from its configuration file and these options",
         discussion: [
-            "Options count more than the file. A box that nobody named is called after its host name and its "
+            "Options count more than the file; without a file they change how the box is set up already. A box that nobody named is called after its host name and its "
                 + "machine-id, and keeps that name.",
             "The first root is trusted as it is given. Later ones are taken only where the trusted one has signed them.",
         ],
@@ -67,13 +67,15 @@ enum ConfigureCommand {
     @Sendable private static func run(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
         let given = try settings(arguments)
         return try SharedParameters.report(terminal) {
+            let layout = SharedParameters.layout(arguments)
             var settings = BoxSettings()
             if let path = arguments[config] {
                 settings = try BoxSettings(file: path)
             } else if try FileSystem.statusFollowingLinks(of: defaultConfig) != nil {
                 settings = try BoxSettings(file: defaultConfig)
+            } else if let known = try BoxSetUp.known(layout) {
+                settings = BoxSettings(known)
             }
-            let layout = SharedParameters.layout(arguments)
             let result = try BoxSetUp.configure(settings.overridden(by: given), layout)
             terminal.notice(
                 "\(layout.root): box \(result.box.device) follows \(result.box.channel.rawValue), trusts root version "

@@ -67,6 +67,7 @@ enum CheckCommand {
             try ConformanceCheck.run(
                 bundle,
                 acceptance: acceptance,
+                requiresSamples: !arguments[record],
                 options: SharedParameters.options(arguments),
                 stop: stop,
                 log: SharedParameters.log(terminal)

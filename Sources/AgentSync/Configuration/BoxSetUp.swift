@@ -72,6 +72,12 @@ package enum BoxSetUp {
         return Result(box: box, rootVersion: version, isNewTrust: isNewTrust)
     }
 
+    /// How the box is set up; nil where it isn't yet.
+    package static func known(_ layout: StoreLayout) throws -> BoxConfiguration? {
+        guard try FileSystem.statusFollowingLinks(of: layout.box) != nil else { return nil }
+        return try AgentStore(layout).box()
+    }
+
     /// Puts defaults where nobody said anything.
     ///
     /// - Parameter known: how the box was set up before. Its id stays, so that a changed host name draws no new places

@@ -1,6 +1,6 @@
 package import Deployment
 internal import Diagnostics
-internal import EdgeAgent
+package import EdgeAgent
 internal import FileSystem
 package import YAML
 
@@ -29,6 +29,21 @@ package struct BoxSettings: Equatable, Sendable {
     package static let mostBytes = 256 << 10
 
     package init() {}
+
+    /// What a box that is set up without a file was told. Its programs are found anew: an upgrade may have moved them.
+    package init(_ known: BoxConfiguration) {
+        device = known.device
+        channel = known.channel
+        repository = known.repository
+        labels = known.labels.values
+        endpoints = known.endpoints.mapValues(\.listen)
+        pollSeconds = known.pollSeconds
+        offlineMaximumAgeDays = known.offlineMaximumAgeDays
+        diskReserveBytes = known.diskReserveBytes
+        startLimitSeconds = known.startLimitSeconds
+        launcherSocket = known.programs.launcherSocket
+        python = known.programs.python
+    }
 
     /// Reads `config.yaml`; relative paths in it are taken from its folder. Every error names line and column.
     package init(file path: String) throws {

@@ -87,6 +87,17 @@ import UpdateFramework
         #expect(both.endpoints.map(\.value).sorted() == ["x:2", "x:3"])
     }
 
+    @Test func optionsChangeABoxThatIsSetUpWithoutAFile() throws {
+        let told = try settings(
+            "device: a\nchannel: prod\nlabels: {site: oslo}\nendpoints: {digits: {listen: 'x:1'}}\npoll_interval: 7s"
+        )
+        let known = try BoxSetUp.box(told, known: nil)
+        let change = try settings("channel: dev")
+        let changed = try BoxSetUp.box(BoxSettings(known).overridden(by: change), known: known)
+        #expect(changed.channel == .dev)
+        #expect(changed.endpoints == known.endpoints && changed.labels == known.labels && changed.pollSeconds == 7)
+    }
+
     @Test func aBoxKeepsItsName() throws {
         let machine = Array("0123456789abcdef0123456789abcdef".utf8)
         let first = try #require(BoxFacts.deviceID(machine: machine, host: "press 4"))
