@@ -7,10 +7,12 @@
 #define COPENSSL_SHIM_H
 
 #include <openssl/bio.h>
+#include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
@@ -61,6 +63,68 @@ static inline int copenssl_certificates_add(STACK_OF(X509) *list, X509 *certific
 /// Frees the list and its references. Null is allowed.
 static inline void copenssl_certificates_free(STACK_OF(X509) *list) {
     sk_X509_pop_free(list, X509_free);
+}
+
+/// Adds an extension whose value is text in the language of x509v3_config(5), so a constant and never what somebody sent.
+/// `issuer` is `certificate` itself where it signs itself. 1 on success, 0 on failure.
+static inline int copenssl_add_extension(X509 *certificate, X509 *issuer, int identifier, const char *value) {
+    X509V3_CTX context;
+    X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, identifier, value);
+    if (extension == NULL)
+        return 0;
+    int added = X509_add_ext(certificate, extension, -1);
+    X509_EXTENSION_free(extension);
+    return added;
+}
+
+/// An empty list of names. The caller frees it with GENERAL_NAMES_free; null on failure.
+static inline GENERAL_NAMES *copenssl_names_new(void) {
+    return sk_GENERAL_NAME_new_null();
+}
+
+/// Adds a name, copying its bytes: GEN_DNS or GEN_URI as ASCII text, GEN_IPADD as 4 or 16 bytes. 1 on success, 0 on failure.
+static inline int copenssl_names_add(GENERAL_NAMES *names, int type, const unsigned char *bytes, int length) {
+    ASN1_STRING *value = ASN1_STRING_type_new(type == GEN_IPADD ? V_ASN1_OCTET_STRING : V_ASN1_IA5STRING);
+    GENERAL_NAME *name = value == NULL ? NULL : GENERAL_NAME_new();
+    if (name == NULL || ASN1_STRING_set(value, bytes, length) != 1) {
+        ASN1_STRING_free(value);
+        GENERAL_NAME_free(name);
+        return 0;
+    }
+    GENERAL_NAME_set0_value(name, type, value);
+    if (sk_GENERAL_NAME_push(names, name) > 0)
+        return 1;
+    GENERAL_NAME_free(name);
+    return 0;
+}
+
+/// Adds the list as the certificate's subject alternative names; the list stays the caller's. 1 on success.
+static inline int copenssl_set_alternative_names(X509 *certificate, GENERAL_NAMES *names) {
+    return X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT);
+}
+
+/// The subject alternative names, which the caller frees with GENERAL_NAMES_free. Null without them; `*state` is then -1
+/// where there are none, and something else where they are malformed or there twice.
+static inline GENERAL_NAMES *copenssl_alternative_names(const X509 *certificate, int *state) {
+    return (GENERAL_NAMES *)X509_get_ext_d2i(certificate, NID_subject_alt_name, state, NULL);
+}
+
+static inline int copenssl_names_count(const GENERAL_NAMES *names) {
+    return sk_GENERAL_NAME_num(names);
+}
+
+/// The type of a name, and its bytes, which stay the list's; no bytes for types other than GEN_DNS, GEN_URI, GEN_IPADD.
+static inline int copenssl_names_at(const GENERAL_NAMES *names, int index, const unsigned char **bytes, int *length) {
+    *bytes = NULL;
+    *length = 0;
+    int type = 0;
+    const void *value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, index), &type);
+    if (value != NULL && (type == GEN_DNS || type == GEN_URI || type == GEN_IPADD)) {
+        *bytes = ASN1_STRING_get0_data((const ASN1_STRING *)value);
+        *length = ASN1_STRING_length((const ASN1_STRING *)value);
+    }
+    return type;
 }
 
 /// Seconds since 1970 UTC of an ASN.1 time. 1 on success, 0 where it is no valid time.

@@ -1,5 +1,4 @@
 import COpenSSL
-import Glibc
 
 /// Which moment the validity of certificates is judged at. A detached signature has no trusted time of its own, so whoever
 /// verifies must choose.
@@ -21,8 +20,6 @@ package struct CertificateChain: Sendable {
 
     /// The most intermediates that a chain may pass through.
     static let depthLimit = 8
-    /// libcrypto's level for 112 bits of security: no SHA-1 signatures, no RSA below 2048 bits (X509_VERIFY_PARAM_set_auth_level).
-    static let securityLevel: Int32 = 2
 
     package init(signer: Certificate, intermediates: [Certificate]) {
         self.signer = signer
@@ -57,28 +54,9 @@ package struct CertificateChain: Sendable {
     }
 
     private func verify(root: Certificate, seconds: Int64) throws(CryptoError) {
-        let trusted = try CertificateList([root])
-        let untrusted = try CertificateList(intermediates)
-        let store = try OpenSSL.require(X509_STORE_new(), "allocate a certificate store")
-        defer { X509_STORE_free(store) }
-        let context = try OpenSSL.require(X509_STORE_CTX_new(), "allocate a verification")
-        defer { X509_STORE_CTX_free(context) }
-        try OpenSSL.check(
-            X509_STORE_CTX_init(context, store, signer.handle.pointer, untrusted.pointer),
-            "begin a verification"
-        )
-        X509_STORE_CTX_set0_trusted_stack(context, trusted.pointer)
-        let parameters = try OpenSSL.require(X509_STORE_CTX_get0_param(context), "set up a verification")
-        X509_VERIFY_PARAM_set_time(parameters, time_t(seconds))
-        X509_VERIFY_PARAM_set_depth(parameters, Int32(CertificateChain.depthLimit))
-        X509_VERIFY_PARAM_set_auth_level(parameters, CertificateChain.securityLevel)
-        guard X509_verify_cert(context) == 1 else {
-            let code = Int(X509_STORE_CTX_get_error(context))
-            OpenSSL.clearErrors()
-            throw .untrustedCertificate(
-                subject: signer.subject,
-                reason: String(cString: X509_verify_cert_error_string(code)).lowercased()
-            )
+        let code = try ChainVerification(leaf: signer, intermediates: intermediates, root: root).code(at: seconds)
+        guard code == X509_V_OK else {
+            throw .untrustedCertificate(subject: signer.subject, reason: ChainVerification.words(for: code))
         }
     }
 
@@ -87,23 +65,5 @@ package struct CertificateChain: Sendable {
         case .at(let seconds): seconds
         case .signingCertificateNotBefore: signer.notBefore
         }
-    }
-}
-
-/// An owned STACK_OF(X509) that holds references of its own.
-private struct CertificateList: ~Copyable {
-    let pointer: OpaquePointer
-
-    init(_ certificates: [Certificate]) throws(CryptoError) {
-        let list = try OpenSSL.require(copenssl_certificates_new(), "allocate a certificate list")
-        guard certificates.allSatisfy({ copenssl_certificates_add(list, $0.handle.pointer) == 1 }) else {
-            copenssl_certificates_free(list)
-            throw .libraryFailure(operation: "list certificates", reason: OpenSSL.takeReason())
-        }
-        pointer = list
-    }
-
-    deinit {
-        copenssl_certificates_free(pointer)
     }
 }

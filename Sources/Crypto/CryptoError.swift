@@ -25,6 +25,14 @@ package enum CryptoError: ExplainedError, Equatable {
     case untrustedCertificate(subject: String, reason: String)
     /// The certificate is not made out for signing.
     case unsuitableCertificate(subject: String, reason: String)
+    /// A certificate that a peer shows, or that one was about to show, is not good at the time in question.
+    case certificateRefused(subject: String, problem: CertificateProblem)
+    /// A request for a certificate is not signed by the key that it holds: whoever sent it need not have the key.
+    case withoutPossession(source: String, reason: String)
+    /// The certificate that was asked for is not issued.
+    case cannotIssue(subject: String, reason: String)
+    /// The certificate or key of an authority can't be used as one.
+    case unsuitableAuthority(subject: String, reason: String)
     /// A key file is in the way; key files are never overwritten.
     case keyFileExists(path: String)
     /// libcrypto refused an operation that does not depend on the input.
@@ -52,6 +60,14 @@ package enum CryptoError: ExplainedError, Equatable {
             "certificate of \(subject) is not trusted: \(reason)"
         case .unsuitableCertificate(let subject, let reason):
             "certificate of \(subject) may not sign: \(reason)"
+        case .certificateRefused(let subject, let problem):
+            "certificate of \(subject) is refused: \(problem)"
+        case .withoutPossession(let source, let reason):
+            "\(source) is not signed by the key it holds: \(reason)"
+        case .cannotIssue(let subject, let reason):
+            "no certificate is issued for \(subject): \(reason)"
+        case .unsuitableAuthority(let subject, let reason):
+            "\(subject) can't issue certificates: \(reason)"
         case .keyFileExists(let path):
             "\(path) exists and is not overwritten"
         case .libraryFailure(let operation, let reason):
@@ -76,7 +92,12 @@ package enum CryptoError: ExplainedError, Equatable {
             "give the root certificate that the signer's chain ends in, and check the time of verification"
         case .keyFileExists:
             "choose another name, or move the old key away if it is really no longer needed"
-        case .tooLarge, .unexpectedBlock, .unsuitableCertificate, .libraryFailure:
+        case .certificateRefused(_, let problem):
+            problem.hint
+        case .withoutPossession:
+            "make the request anew with the key that belongs to it"
+        case .tooLarge, .unexpectedBlock, .unsuitableCertificate, .libraryFailure, .cannotIssue,
+            .unsuitableAuthority:
             nil
         }
     }
@@ -84,11 +105,45 @@ package enum CryptoError: ExplainedError, Equatable {
     package var exitCode: ExitCode {
         switch self {
         case .tooLarge, .notPEM, .privateInsteadOfPublicKey, .unexpectedBlock, .severalKeys, .encryptedKey, .malformed,
-            .unsupportedKey:
+            .unsupportedKey, .cannotIssue, .unsuitableAuthority:
             .dataError
-        case .untrustedCertificate, .unsuitableCertificate: .signatureInvalid
+        case .untrustedCertificate, .unsuitableCertificate, .certificateRefused, .withoutPossession: .signatureInvalid
         case .keyFileExists: .cannotCreate
         case .libraryFailure: .software
+        }
+    }
+}
+
+/// Why a peer's certificate is not taken, as far as somebody can act on it.
+package enum CertificateProblem: Sendable, Equatable, CustomStringConvertible {
+    /// Its validity, or that of the authority above it, has ended.
+    case expired
+    /// Its validity, or that of the authority above it, has not begun.
+    case notYetValid
+    /// None of the given authorities has issued it.
+    case unknownAuthority
+    /// It is not made out for this side of a connection (extended key usage).
+    case wrongPurpose
+    /// Anything else, in libcrypto's words.
+    case other(String)
+
+    package var description: String {
+        switch self {
+        case .expired: "it has expired"
+        case .notYetValid: "it is not valid yet"
+        case .unknownAuthority: "no trusted authority has issued it"
+        case .wrongPurpose: "it is made out for another purpose"
+        case .other(let reason): reason
+        }
+    }
+
+    var hint: String? {
+        switch self {
+        case .expired: "renew it; and check the clocks of both machines"
+        case .notYetValid: "check the clocks of both machines"
+        case .unknownAuthority:
+            "compare the fingerprints of the authority that issued it and of the one that is trusted"
+        case .wrongPurpose, .other: nil
         }
     }
 }

@@ -15,6 +15,15 @@ package enum EllipticCurve: String, Sendable, CaseIterable {
         }
     }
 
+    /// The same hash, for certificates and requests.
+    var digest: OpaquePointer? {
+        switch self {
+        case .p256: EVP_sha256()
+        case .p384: EVP_sha384()
+        case .p521: EVP_sha512()
+        }
+    }
+
     /// libcrypto's name of the group (SN_X9_62_prime256v1, SN_secp384r1, SN_secp521r1).
     var groupName: String {
         switch self {

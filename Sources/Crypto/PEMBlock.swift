@@ -61,6 +61,22 @@ struct PEMBlock {
         )
     }
 
+    /// The text of one block: lines of 64 characters, LF at each end, as `openssl` writes it.
+    static func text(label: String, _ content: [UInt8]) -> [UInt8] {
+        var text = Array("-----BEGIN \(label)-----\n".utf8)
+        var line = 0
+        for character in Base64.encode(content).utf8 {
+            text.append(character)
+            line += 1
+            if line == 64 {
+                text.append(UInt8(ascii: "\n"))
+                line = 0
+            }
+        }
+        if line > 0 { text.append(UInt8(ascii: "\n")) }
+        return text + Array("-----END \(label)-----\n".utf8)
+    }
+
     /// True for every label under which a private key travels.
     var isPrivateKey: Bool {
         label.hasSuffix("PRIVATE KEY")

@@ -3,7 +3,7 @@ import COpenSSL
 /// An ECDSA key that signs. libcrypto overwrites its copy of the key when the last one that holds it goes; the text that
 /// a key was read from or written as is ordinary memory, given back as it is.
 package struct PrivateKey: Sendable {
-    private let handle: KeyHandle
+    let handle: KeyHandle
     /// The curve it is on.
     package let curve: EllipticCurve
 

@@ -2,7 +2,7 @@ import COpenSSL
 
 /// A key that verifies signatures: ECDSA, Ed25519 or RSA-PSS.
 package struct PublicKey: Sendable, Equatable {
-    private let handle: KeyHandle
+    let handle: KeyHandle
     /// Which algorithm it verifies.
     package let kind: KeyKind
     /// SubjectPublicKeyInfo as PEM text, byte for byte what `openssl pkey -pubout` prints: 64 columns, LF, LF at the end.
