@@ -71,6 +71,7 @@ let package = Package(
         module("ONNXRuntime", ["CONNXRuntime", "Diagnostics"]),
         module("UnixSockets", ["CUnixSockets", "Diagnostics"]),
         module("WallClock"),
+        module("Telemetry", ["Diagnostics", "FileSystem", "JSON", "WallClock"]),
 
         // The bundle
         module("BundleManifest", ["Diagnostics", "Digest", "FileSystem", "JSON"]),
@@ -223,6 +224,11 @@ let package = Package(
             exclude: ["Fixtures"]
         ),
         tests("ProcessesTests", ["Processes", "Diagnostics"]),
+        tests(
+            "TelemetryTests",
+            ["Telemetry", "Diagnostics", "FileSystem", "JSON", "Processes", "WallClock"],
+            exclude: ["judges"]
+        ),
         tests("WallClockTests", ["WallClock"]),
         tests(
             "UpdateFrameworkTests",

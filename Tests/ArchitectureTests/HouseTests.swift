@@ -35,6 +35,7 @@ private let table = """
     JSON:           Diagnostics
     ONNXRuntime:    CONNXRuntime Diagnostics
     Processes:      CProcess Diagnostics
+    Telemetry:      Diagnostics FileSystem JSON WallClock
     UnixSockets:    CUnixSockets Diagnostics
     WallClock:
     YAML:           CYAML Diagnostics
