@@ -32,7 +32,24 @@ package final class RuntimeConnection: Sendable {
     /// A runtime in a namespace of processes of its own knows itself by another number than this process knows it by:
     /// where the kernel says who has sent the answer, that counts.
     package func hello(milliseconds: Int) throws(ControlError) -> RuntimeGreeting {
-        let answer = try ask(.hello, milliseconds: milliseconds)
+        try greeting(in: try ask(.hello, milliseconds: milliseconds))
+    }
+
+    /// Asks who is there without waiting for the answer: ``greeting()`` takes it. Nothing else may be asked before.
+    package func requestHello() throws(ControlError) { try send(.hello, with: nil, milliseconds: 0) }
+
+    /// The answer to ``requestHello()``; nil while it has not come. Does not wait.
+    package func greeting() throws(ControlError) -> RuntimeGreeting? {
+        do throws(ControlError) {
+            return try greeting(in: try receive(.hello, milliseconds: 0))
+        } catch .socket(.timedOut) {
+            return nil
+        } catch {
+            throw broken(error)
+        }
+    }
+
+    private func greeting(in answer: Answer) throws(ControlError) -> RuntimeGreeting {
         guard case .hello(var greeting) = answer.reply else { throw broken(.unexpected(.hello)) }
         greeting.processID = answer.sender ?? greeting.processID
         return greeting
@@ -69,27 +86,47 @@ package final class RuntimeConnection: Sendable {
         }
     }
 
+    private typealias Answer = (reply: ControlReply, descriptors: [Descriptor], sender: Int32?)
+
     private func ask(
         _ request: ControlRequest,
         with descriptor: Int32? = nil,
         milliseconds: Int
-    ) throws(ControlError) -> (reply: ControlReply, descriptors: [Descriptor], sender: Int32?) {
-        let message: MessageConnection.Message?
+    ) throws(ControlError) -> Answer {
+        try send(request, with: descriptor, milliseconds: milliseconds)
+        do throws(ControlError) {
+            return try receive(request, milliseconds: milliseconds)
+        } catch {
+            if case .refused = error { throw error }
+            throw broken(error)
+        }
+    }
+
+    private func send(
+        _ request: ControlRequest,
+        with descriptor: Int32?,
+        milliseconds: Int
+    ) throws(ControlError) {
         do throws(SocketError) {
             guard connection.descriptor >= 0 else { throw .closed }
             let passed = descriptor.map { [$0] } ?? []
             try connection.send(request.encoded, descriptors: passed, milliseconds: milliseconds)
-            message = try connection.receive(limit: ControlProtocol.limitBytes, milliseconds: milliseconds)
         } catch {
             throw broken(.socket(error))
         }
-        guard let message else { throw broken(.socket(.closed)) }
-        let reply: ControlReply
-        do throws(ControlError) {
-            reply = try ControlReply(message.bytes)
+    }
+
+    /// The reply that comes next. Closing after an error is the caller's.
+    private func receive(_ request: ControlRequest, milliseconds: Int) throws(ControlError) -> Answer {
+        let message: MessageConnection.Message?
+        do throws(SocketError) {
+            guard connection.descriptor >= 0 else { throw .closed }
+            message = try connection.receive(limit: ControlProtocol.limitBytes, milliseconds: milliseconds)
         } catch {
-            throw broken(error)
+            throw .socket(error)
         }
+        guard let message else { throw .socket(.closed) }
+        let reply = try ControlReply(message.bytes)
         if case .error(let text) = reply { throw .refused(request, text) }
         return (reply, message.descriptors, message.sender)
     }

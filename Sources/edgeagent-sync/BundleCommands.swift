@@ -41,10 +41,9 @@ enum BundleCommands {
         _ layout: StoreLayout,
         _ terminal: Terminal
     ) throws -> SyncOutcome {
-        try told {
-            _ = try SyncStore(opening: layout)
-            return try GarbageCollector(layout).collect(keeping: bundles)
-        }
+        // A store that may not be written is refused, and nothing about the disk.
+        _ = try SyncStore(opening: layout)
+        return try told { try GarbageCollector(layout).collect(keeping: bundles) }
     }
 
     /// Gives an error of work on contents its meaning for the resident agent: what is wrong with this box is no verdict

@@ -12,22 +12,53 @@ enum Wishing {
     static func carryOut(_ wish: AgentWish, _ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
         let layout = try Box.layout(arguments)
         let waits = !arguments[noWait]
-        if try FileSystem.status(of: layout.format) != nil, try AgentCall.ask(wish, layout) != nil {
+        if try isCarriedOutByAgent(wish, layout) {
             if waits { try waitUntilIdle(layout) }
         } else {
             try Box.configure(arguments)
-            var options = Agent.Options()
-            options.once = wish
-            let agent = try Agent(layout, options: options) { terminal.notice($0) }
-            try agent.run()
-            if let problem = agent.problem { throw AgentRefusal(message: problem) }
+            try carryOutHere(wish, layout, terminal)
         }
         return try StatusCommand.print(layout, arguments, terminal, asJSON: false)
+    }
+
+    private static func isCarriedOutByAgent(_ wish: AgentWish, _ layout: StoreLayout) throws -> Bool {
+        guard try FileSystem.status(of: layout.format) != nil else { return false }
+        return try AgentCall.ask(wish, layout) != nil
+    }
+
+    private static func carryOutHere(_ wish: AgentWish, _ layout: StoreLayout, _ terminal: Terminal) throws {
+        var options = Agent.Options()
+        options.once = wish
+        // One that has just been started has the store before it can be talked to; one that ends, the other way round.
+        for _ in 0..<50 {
+            let agent: Agent
+            do {
+                agent = try Agent(layout, options: options) { terminal.notice($0) }
+            } catch let error as StoreError where error == .inUse(path: layout.root) {
+                usleep(100_000)
+                if try isCarriedOutByAgent(wish, layout) { return }
+                continue
+            }
+            try agent.run()
+            if let problem = agent.problem { throw AgentRefusal(message: problem) }
+            if agent.wasStopped { throw Interruption() }
+            return
+        }
+        throw StoreError.inUse(path: layout.root)
     }
 
     private static func waitUntilIdle(_ layout: StoreLayout) throws {
         while let words = try AgentCall.ask(.ping, layout), words != "idle" { usleep(100_000) }
     }
+}
+
+/// Somebody ended the command before the box had come to rest.
+struct Interruption: ExplainedError {
+    var message: String { "stopped before it was done" }
+
+    var hint: String? { "the next command, or agent, goes on where this one was stopped" }
+
+    var exitCode: ExitCode { .tryAgain }
 }
 
 /// `edgeagent sync`.
@@ -108,7 +139,8 @@ enum RollbackCommand {
         guard let name = EndpointName(arguments[endpoint]) else {
             throw StoreError.noEndpoint(name: arguments[endpoint])
         }
-        let who = getenv("SUDO_USER").map { String(cString: $0) } ?? getenv("USER").map { String(cString: $0) }
-        return try Wishing.carryOut(.rollback(name, by: who ?? "uid \(getuid())"), arguments, terminal)
+        let names = ["SUDO_USER", "USER"].compactMap { (name: String) in getenv(name).map { String(cString: $0) } }
+        let who = names.first { !$0.isEmpty } ?? "uid \(getuid())"
+        return try Wishing.carryOut(.rollback(name, by: who), arguments, terminal)
     }
 }

@@ -37,6 +37,39 @@ extension GateOutcome {
         #expect(outcome.word == (measure == .errorRate ? "inconclusive" : "failed"))
     }
 
+    @Test(
+        arguments: [
+            (.crashes, 0, .init(value: 1, samples: 9), "it ended by itself once, which it may not"),
+            (.crashes, 1, .init(value: 3, samples: 9), "it ended by itself 3 times, at most once is allowed"),
+            (
+                .errorRate, 0.01, .init(value: 0.0255, samples: 200),
+                "2.55 % of 200 requests ended with an error, at most 1 % may"
+            ),
+            (
+                .disagreement, 0.1, .init(value: 0.125, samples: 8),
+                "12.5 % of 8 answers differ from the running bundle's, at most 10 % may"
+            ),
+            (
+                .latencyMedian, 5, .init(value: 7.5, samples: 8),
+                "the median latency is 7.5 ms over 8 requests, at most 5 ms is allowed"
+            ),
+            (
+                .latencyP99, 5, .init(value: 5.0001, samples: 8),
+                "the latency of 99 in 100 requests is 5.0001 ms over 8 requests, at most 5.0 ms is allowed"
+            ),
+            (.crashes, 0, .init(value: .infinity, samples: 1), "it ended by itself inf times, which it may not"),
+        ] as [(Gates.Threshold.Measure, Double, Gates.Threshold.Observation, String)]
+    )
+    func saysInASentenceWhatWentWrong(
+        _ measure: Gates.Threshold.Measure,
+        _ maximum: Double,
+        _ observation: Gates.Threshold.Observation,
+        _ expected: String
+    ) {
+        let threshold = Gates.Threshold(measure: measure, maximum: maximum, minimumSamples: 0)
+        #expect(threshold.judge(observation) == .failed(expected))
+    }
+
     @Test(arguments: [
         (59, 100, "inconclusive"), (60, 100, "passed"), (60, 99, "inconclusive"), (9_999, 99, "inconclusive"),
     ])

@@ -82,7 +82,7 @@ package enum MetadataAdmission {
             verified: stamp,
             timestampVersion: timestamp.version,
             signedAt: timestamp.signedAt,
-            pollSeconds: timestamp.pollInterval.map { min(Int($0.components.seconds), 86_400) },
+            pollSeconds: timestamp.pollInterval.map { max(1, min(Int($0.components.seconds), 86_400)) },
             endpoints: endpoints
         )
         try write(collected, to: layout, willWrite)

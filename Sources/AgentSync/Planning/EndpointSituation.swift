@@ -17,6 +17,8 @@ package struct EndpointSituation: Equatable, Sendable {
     }
 
     package var running: RunningBundle?
+    /// All that the endpoint has or could go back to.
+    package var installed: Set<SHA256Digest>
     /// The newest deployment that asked for what runs.
     package var runningSerial: Int?
     /// The try under way.
@@ -26,12 +28,14 @@ package struct EndpointSituation: Equatable, Sendable {
 
     package init(running: RunningBundle? = nil, runningSerial: Int? = nil, attempt: Attempt? = nil) {
         self.running = running
+        installed = Set([running?.digest, attempt?.bundle].compactMap { $0 })
         self.runningSerial = runningSerial
         self.attempt = attempt
     }
 
     /// - Parameter describe: name, version and interface of an installed bundle.
     package init(_ progress: UpdateProgress, describe: (SHA256Digest) throws -> RunningBundle) rethrows {
+        installed = progress.kept
         running = try progress.generations.current.map { try describe($0.bundle) }
         runningSerial = progress.generations.current?.serial
         attempt = progress.attempt.map {

@@ -259,6 +259,7 @@ extension PlanMaker {
     private func heedRevocations(_ finding: EndpointFinding, _ plan: inout EndpointPlan) {
         let revocations = documents.revocations.known
         if let attempt = finding.situation.attempt, revocations.forbids(attempt.bundle) { plan.withdrawal = .revoked }
+        plan.revoked = finding.situation.installed.filter { revocations.forbids($0) }
         guard let running = finding.situation.running else { return }
         switch revocations.effect(onRunning: running.digest) {
         case .none, .serveOn: break

@@ -20,9 +20,9 @@ package struct ReadDocuments: Equatable, Sendable {
     }
 
     /// What this agent can do of what deployments may ask for. What is missing here is named `incompatible`, never
-    /// skipped: backtest, parameters, sets, canary, shadow, stop-swap, windows, and layers of containment.
+    /// skipped: taking an endpoint away, backtest, parameters, sets, canary, shadow, stop-swap, windows, and layers of containment.
     package static let supported: Set<DeploymentFeature> = [
-        .absent, .floor, .freshness, .acceptanceGate, .soakGate, .thresholdGate, .selector, .variants, .waves,
+        .floor, .freshness, .acceptanceGate, .soakGate, .thresholdGate, .selector, .variants, .waves,
     ]
 
     package init() {}

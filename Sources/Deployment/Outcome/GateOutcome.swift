@@ -36,7 +36,8 @@ extension Acceptance {
             return .inconclusive("\(judged) of the acceptance set's \(records) records were judged")
         }
         if let absolute = bar.absolute, isWorse(candidate, than: absolute) {
-            return .failed("\(metric.name) on the acceptance set is \(candidate), the bar is \(absolute)")
+            let (value, bar) = FigureText.pair(candidate, absolute, decimals: 4)
+            return .failed("\(metric.name) on the acceptance set is \(value), the bar is \(bar)")
         }
         guard let allowed = bar.againstIncumbent else { return .passed }
         switch incumbent {
@@ -46,7 +47,11 @@ extension Acceptance {
             guard value.isFinite else { return .inconclusive("the running bundle's \(metric.name) is \(value)") }
             let bar = metric.moreIsBetter ? value - allowed : value + allowed
             guard isWorse(candidate, than: bar) else { return .passed }
-            return .failed("\(metric.name) on the acceptance set is \(candidate), the running bundle's is \(value)")
+            let (own, other) = FigureText.pair(candidate, value, decimals: 4)
+            return .failed(
+                "\(metric.name) on the acceptance set is \(own), the running bundle's is \(other), "
+                    + "and at most \(FigureText.text(allowed, decimals: 4)) may be lost"
+            )
         }
     }
 
@@ -74,17 +79,71 @@ extension Gates.Threshold {
     package func judge(_ observation: Observation?) -> GateOutcome {
         let samples = observation?.samples ?? 0
         guard let observation, samples >= minimumSamples else {
-            return .inconclusive("\(measure.rawValue): \(samples) of \(minimumSamples) samples")
+            return .inconclusive(
+                "\(samples) of the \(minimumSamples) requests were seen by which \(measure.words) is judged"
+            )
         }
         guard observation.value.isFinite, observation.value <= maximum else {
-            let words = "\(measure.rawValue) is \(observation.value), the limit is \(maximum)"
+            let words = sentence(observation)
             guard measure == .errorRate, let incumbent = observation.incumbent, incumbent > maximum else {
                 return .failed(words)
             }
-            return .inconclusive("\(words), and the running bundle's is \(incumbent) on the same requests")
+            let share = FigureText.text(incumbent * 100, decimals: 3)
+            return .inconclusive("\(words); of the same requests the running bundle failed \(share) %")
         }
         return .passed
     }
+
+    /// What was seen, and what was allowed.
+    private func sentence(_ seen: Observation) -> String {
+        switch measure {
+        case .crashes:
+            let times = FigureText.times(seen.value)
+            return maximum == 0
+                ? "it ended by itself \(times), which it may not"
+                : "it ended by itself \(times), at most \(FigureText.times(maximum)) is allowed"
+        case .errorRate:
+            let (share, limit) = FigureText.pair(seen.value * 100, maximum * 100, decimals: 3)
+            return "\(share) % of \(seen.samples) requests ended with an error, at most \(limit) % may"
+        case .disagreement:
+            let (share, limit) = FigureText.pair(seen.value * 100, maximum * 100, decimals: 3)
+            return "\(share) % of \(seen.samples) answers differ from the running bundle's, at most \(limit) % may"
+        case .latencyMedian, .latencyP99:
+            let (time, limit) = FigureText.pair(seen.value, maximum, decimals: 3)
+            return "\(measure.words) is \(time) ms over \(seen.samples) requests, at most \(limit) ms is allowed"
+        }
+    }
+}
+
+extension Gates.Threshold.Measure {
+    /// In a sentence.
+    fileprivate var words: String {
+        switch self {
+        case .crashes: "how often it ends by itself"
+        case .disagreement: "the share of different answers"
+        case .errorRate: "the share of errors"
+        case .latencyMedian: "the median latency"
+        case .latencyP99: "the latency of 99 in 100 requests"
+        }
+    }
+}
+
+/// Figures as people read them.
+private enum FigureText {
+    /// Rounded; without decimals where there are none.
+    static func text(_ value: Double, decimals: Int) -> String {
+        let scale = (0..<decimals).reduce(1.0) { scale, _ in scale * 10 }
+        let rounded = (value * scale).rounded() / scale
+        return Int(exactly: rounded).map { String($0) } ?? "\(rounded)"
+    }
+
+    /// Two that differ, so that they are seen to differ.
+    static func pair(_ value: Double, _ limit: Double, decimals: Int) -> (String, String) {
+        let texts = (text(value, decimals: decimals), text(limit, decimals: decimals))
+        return texts.0 == texts.1 ? ("\(value)", "\(limit)") : texts
+    }
+
+    static func times(_ count: Double) -> String { count == 1 ? "once" : "\(text(count, decimals: 0)) times" }
 }
 
 extension Gates.Soak {
@@ -128,8 +187,11 @@ extension Gates.Backtest {
         }
         var outcomes: [GateOutcome] = []
         if let minimumAgreement, !(measured.agreement >= minimumAgreement) {
+            let (share, bar) = FigureText.pair(measured.agreement * 100, minimumAgreement * 100, decimals: 3)
             outcomes.append(
-                .failed("the backtest's agreement is \(measured.agreement), the bar is \(minimumAgreement)")
+                .failed(
+                    "in the backtest \(share) % of the answers agree with the running bundle's, the bar is \(bar) %"
+                )
             )
         }
         if let maximumAccuracyLoss {
@@ -137,9 +199,8 @@ extension Gates.Backtest {
             case nil: outcomes.append(.inconclusive("the backtest found no feedback to measure accuracy by"))
             case let gain? where gain >= -maximumAccuracyLoss: break
             case let gain?:
-                outcomes.append(
-                    .failed("the backtest's accuracy changes by \(gain), at most -\(maximumAccuracyLoss) may be lost")
-                )
+                let (loss, limit) = FigureText.pair(-gain, maximumAccuracyLoss, decimals: 4)
+                outcomes.append(.failed("in the backtest accuracy falls by \(loss), at most \(limit) may be lost"))
             }
         }
         if let maximumLatencyRatio {
@@ -147,10 +208,10 @@ extension Gates.Backtest {
             case nil: outcomes.append(.inconclusive("the backtest's latency was not measured"))
             case let ratio? where ratio <= maximumLatencyRatio: break
             case let ratio?:
+                let (times, limit) = FigureText.pair(ratio, maximumLatencyRatio, decimals: 3)
                 outcomes.append(
                     .failed(
-                        "the backtest's latency is \(ratio) times the running bundle's, "
-                            + "the limit is \(maximumLatencyRatio)"
+                        "in the backtest it takes \(times) times as long as the running bundle, the limit is \(limit)"
                     )
                 )
             }

@@ -36,9 +36,19 @@ package final class Agent {
     /// Told when the sync under way has ended.
     private var waitingGuests: [MessageConnection] = []
     private var lastOutcome: HelperOutcome?
+    private var nextTrim: Duration = .zero
+    /// Whether it was told to stop with ``Options/once`` before that had come to its end.
+    package private(set) var wasStopped = false
 
     /// "From Download to Observe a box polls every 30 s."
     private static let busyPoll = Duration.seconds(30)
+    /// Later than ever.
+    private static let never = Duration.seconds(1 << 60)
+    /// A look at the repository that takes longer hangs; whoever waits for it waits a little longer.
+    private static let metadataLimit = Duration.seconds(600)
+    /// Who talks to the agent at once; for one more, the oldest has to go.
+    private static let mostGuests = 32
+    private static let trimInterval = Duration.seconds(300)
 
     /// Takes the store for itself. Throws where it isn't one, is a newer one, or another agent has it.
     ///
@@ -49,12 +59,16 @@ package final class Agent {
         store = try AgentStore(layout)
         box = try store.box()
         lock = try StoreLock(layout)
+        for path in [layout.agentSocket] + box.endpoints.keys.flatMap({ name in layout.controls(name) }) {
+            guard path.utf8.count <= StoreLayout.longestSocketPath else { throw StoreError.pathTooLong(path) }
+        }
         signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP])
         metadata = HelperLane(program: box.programs.sync)
         environment = AgentEnvironment(
             store: store,
             boot: try HostFacts.boot(),
             host: HostFacts.fingerprint(python: box.programs.python).digest,
+            downloads: HelperLane(program: box.programs.sync),
             contents: HelperLane(program: box.programs.sync),
             launcher: LaunchPort(box.programs, layout),
             say: say
@@ -75,20 +89,33 @@ package final class Agent {
         environment.requestPoll = { [unowned self] in nextPoll = min(nextPoll, environment.now()) }
         environment.media = { [unowned self] in media }
         environment.bundlesToKeep = { [unowned self] in Set(hosts.flatMap(\.kept)).sorted { $0.hex < $1.hex } }
-        for (name, settings) in box.endpoints.sorted(by: { $0.key < $1.key }) {
-            hosts.append(
-                try EndpointHost.start(name, settings: settings, box: box, plan: plan, environment: environment)
-            )
-        }
+        // Before anything that takes time: who comes meanwhile waits.
+        if options.once == nil { door = try MessageListener(path: store.layout.agentSocket, mode: 0o600) }
+        try startHosts()
         if options.once == nil {
-            door = try MessageListener(path: store.layout.agentSocket, mode: 0o600)
             say("device \(box.device), channel \(box.channel.rawValue), \(box.repository ?? "no repository")")
         }
-        if box.repository == nil || options.once != nil { nextPoll = .seconds(Int64.max / 4) }
+        if box.repository == nil || options.once != nil { nextPoll = Self.never }
         begin(options.once)
         try loop()
         for host in hosts { host.stop(withRuntimes: options.stopsRuntimes) }
         door?.close(removingFile: true)
+    }
+
+    /// An endpoint whose state can't be read holds up no other; the agent ends only where there is none left.
+    private func startHosts() throws {
+        var problem: (any Error)?
+        for (name, settings) in box.endpoints.sorted(by: { $0.key < $1.key }) {
+            do {
+                hosts.append(
+                    try EndpointHost.start(name, settings: settings, box: box, plan: plan, environment: environment)
+                )
+            } catch {
+                say("\(name) is left alone: \((error as? any ExplainedError)?.message ?? "\(error)")")
+                problem = error
+            }
+        }
+        if let problem, hosts.isEmpty { throw problem }
     }
 
     private func begin(_ wish: AgentWish?) {
@@ -98,15 +125,25 @@ package final class Agent {
 
     private func loop() throws {
         while true {
-            if try takeSignals() { return say("stopping; runtimes \(options.stopsRuntimes ? "end too" : "go on")") }
+            if try takeSignals() {
+                wasStopped = options.once != nil
+                return say("stopping; runtimes \(options.stopsRuntimes ? "end too" : "go on")")
+            }
             let now = environment.now()
-            if now >= nextPoll { beginSync() }
-            var isBusy = metadata.advance()
-            isBusy = environment.contents.advance() || isBusy
+            if now >= nextPoll {
+                nextPoll = Self.never
+                beginSync()
+            }
+            if now >= nextTrim {
+                nextTrim = now + Self.trimInterval
+                for host in hosts { host.trimLogs() }
+            }
+            var isBusy = metadata.advance(at: now)
+            for lane in [environment.downloads, environment.contents] { isBusy = lane.advance(at: now) || isBusy }
             for host in hosts { isBusy = host.advance() || isBusy }
             if isBusy { continue }
             if options.once != nil, !isSyncing, metadata.isIdle, environment.contents.isIdle,
-                hosts.allSatisfy(\.isSettled)
+                environment.downloads.isIdle, hosts.allSatisfy(\.isSettled)
             {
                 return
             }
@@ -121,9 +158,10 @@ package final class Agent {
     }
 
     private func wait(at now: Duration) throws {
-        let wakes = hosts.compactMap { $0.wake(at: now) } + [nextPoll]
-        let pause = max(.zero, (wakes.min() ?? .seconds(60)) - now)
-        var watched = [signals.descriptor] + metadata.descriptors + environment.contents.descriptors
+        let wakes = hosts.compactMap { $0.wake(at: now) } + [nextPoll, nextTrim, metadata.deadline ?? Self.never]
+        let pause = min(max(.zero, (wakes.min() ?? now) - now), .seconds(3600))
+        var watched = [signals.descriptor] + metadata.descriptors
+        watched += environment.downloads.descriptors + environment.contents.descriptors
         for host in hosts { watched += host.descriptors }
         var entries = watched.map { Poll.Entry($0) }
         let door = entries.count
@@ -131,12 +169,13 @@ package final class Agent {
         let first = entries.count
         for guest in guests { entries.append(Poll.Entry(guest.descriptor)) }
         // Rounded up, so that what is due is due when it wakes.
-        let milliseconds =
-            Int(pause.components.seconds.multipliedReportingOverflow(by: 1000).partialValue)
-            + Int(pause.components.attoseconds / 1_000_000_000_000_000) + 1
-        _ = try Poll.wait(&entries, milliseconds: pause > .seconds(3600) ? 3_600_000 : milliseconds)
+        let milliseconds = pause.components.seconds * 1000 + pause.components.attoseconds / 1_000_000_000_000_000 + 1
+        _ = try Poll.wait(&entries, milliseconds: Int(milliseconds))
         for (index, guest) in guests.enumerated() where entries[first + index].isReadable { hear(guest) }
-        if door < first, entries[door].isReadable, let guest = try? self.door?.accept() { guests.append(guest) }
+        if door < first, entries[door].isReadable, let guest = try? self.door?.accept() {
+            if guests.count >= Self.mostGuests { dismiss(guests[0]) }
+            guests.append(guest)
+        }
     }
 
     // MARK: - Sync
@@ -157,9 +196,9 @@ package final class Agent {
         isSyncing = true
         for host in hosts where host.state == .idle { host.post(.poll) }
         let store = ["--store", store.layout.root]
-        metadata.add(for: self, ["fetch"] + store) { [self] outcome in
+        metadata.add(for: self, ["fetch"] + store, limit: Self.metadataLimit) { [self] outcome in
             guard outcome == .done else { return endSync(outcome) }
-            metadata.add(for: self, ["admit"] + store) { [self] outcome in
+            metadata.add(for: self, ["admit"] + store, limit: Self.metadataLimit) { [self] outcome in
                 if outcome == .done { media = nil }
                 endSync(outcome)
             }
@@ -187,8 +226,9 @@ package final class Agent {
         // The network is all that stands between the box and metadata it could believe.
         case .refused, .damaged, .waiting: for host in hosts { host.metadataFailed(.network) }
         }
-        for guest in waitingGuests { answer(guest, outcome == .done ? .ok("synced") : .refused(outcome.sentence)) }
+        let told = waitingGuests
         waitingGuests = []
+        for guest in told { answer(guest, outcome == .done ? .ok("synced") : .refused(outcome.sentence)) }
         scheduleNextPoll()
     }
 
@@ -202,24 +242,26 @@ package final class Agent {
         }
         guard let plan else { return }
         for host in hosts { host.metadataCame(plan) }
-        for host in hosts { host.trimLogs() }
     }
 
     // MARK: - Wishes
 
     private func hear(_ guest: MessageConnection) {
         guard let message = try? guest.receive(limit: AgentWish.limitBytes, milliseconds: 0) else {
-            guests.removeAll { $0 === guest }
-            waitingGuests.removeAll { $0 === guest }
-            return
+            return dismiss(guest)
         }
         guard let wish = AgentWish(message.bytes) else { return answer(guest, .refused("that is no wish")) }
         if let refusal = carryOut(wish, for: guest) { answer(guest, .refused(refusal)) }
     }
 
     private func answer(_ guest: MessageConnection, _ answer: AgentAnswer) {
-        // One who does not read what he asked for waits for nobody.
-        try? guest.send(answer.bytes, milliseconds: 100)
+        // Nobody waits for one who does not read what he asked for.
+        do throws(SocketError) { try guest.send(answer.bytes, milliseconds: 0) } catch { dismiss(guest) }
+    }
+
+    private func dismiss(_ guest: MessageConnection) {
+        guests.removeAll { $0 === guest }
+        waitingGuests.removeAll { $0 === guest }
     }
 
     /// Nil where it is being done, or why not.
@@ -231,7 +273,7 @@ package final class Agent {
         case .sync:
             guard box.repository != nil else { return "this box has no repository, it takes local media" }
             media = nil
-            if let guest { waitingGuests.append(guest) }
+            if let guest, !waitingGuests.contains(where: { $0 === guest }) { waitingGuests.append(guest) }
             beginSync()
         case .retry(let name):
             let meant = hosts.filter { name == nil || $0.name == name }
@@ -251,7 +293,8 @@ package final class Agent {
     }
 
     private func install(_ path: String, for guest: MessageConnection?) {
-        metadata.add(for: self, ["admit", "--store", store.layout.root, "--from", path]) { [self] outcome in
+        let arguments = ["admit", "--store", store.layout.root, "--from", path]
+        metadata.add(for: self, arguments, limit: Self.metadataLimit) { [self] outcome in
             lastOutcome = outcome
             guard outcome == .done else {
                 say("install: \(outcome.sentence)")
@@ -259,8 +302,9 @@ package final class Agent {
                 return
             }
             media = path
-            // Those that are at rest take it up as they take up what a poll brought.
-            for host in hosts where host.state == .idle { host.post(.poll) }
+            // Those that are at rest take it up as they take up what a poll brought; those that lacked what it
+            // brings need not wait for their pause to end.
+            for host in hosts { host.post(host.state == .idle ? .poll : .waitEnded) }
             followPlan()
             if let guest { answer(guest, .ok("admitted")) }
         }

@@ -7,7 +7,9 @@ final class AgentEnvironment {
     let store: AgentStore
     let boot: BootID
     let host: SHA256Digest
-    /// Work on contents: fetch, admit, collect.
+    /// Fetches of contents, which may take hours.
+    let downloads: HelperLane
+    /// Work on contents in the store: admit, collect.
     let contents: HelperLane
     let launcher: LaunchPort
     private let say: (String) -> Void
@@ -24,6 +26,7 @@ final class AgentEnvironment {
         store: AgentStore,
         boot: BootID,
         host: SHA256Digest,
+        downloads: HelperLane,
         contents: HelperLane,
         launcher: LaunchPort,
         say: @escaping (String) -> Void
@@ -31,6 +34,7 @@ final class AgentEnvironment {
         self.store = store
         self.boot = boot
         self.host = host
+        self.downloads = downloads
         self.contents = contents
         self.launcher = launcher
         self.say = say
@@ -48,8 +52,6 @@ final class AgentEnvironment {
     }
 
     func log(_ line: String) { say(line) }
-
-    func debug(_ line: String) {}
 }
 
 /// How recently the plan's metadata was verified.

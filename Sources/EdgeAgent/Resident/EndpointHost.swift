@@ -87,7 +87,7 @@ final class EndpointHost {
     var isSettled: Bool {
         let machine = updater.machine
         return events.isEmpty && switching == nil && probe == nil
-            && (machine.state == .idle || machine.progress.waiting != nil && observation == nil)
+            && (machine.state == .idle || machine.progress.waiting != nil && observation?.isOverdue != false)
     }
 
     /// Whether the box polls often: "from Download to Observe a box polls every 30 s".
@@ -108,16 +108,18 @@ final class EndpointHost {
     func advance() -> Bool {
         let now = environment.now()
         reap(at: now)
-        if let timer, now >= timer.at {
-            self.timer = nil
-            post(timer.event)
-        }
         advanceProbe(at: now)
         advanceObservation(at: now)
         var hasWorked = false
         while !events.isEmpty {
             hasWorked = true
             deliver(events.removeFirst())
+        }
+        // Behind the results: one that has come in has armed another timer.
+        if let timer, now >= timer.at {
+            self.timer = nil
+            hasWorked = true
+            deliver(timer.event)
         }
         keepServing(at: now)
         advanceSwitch(at: now)
@@ -139,8 +141,9 @@ final class EndpointHost {
             tell(from: before)
             for action in actions { perform(action) }
         } catch {
-            // A result that came after the update had gone on without it.
-            environment.debug("\(name): \(error.message)")
+            // A result that came after the update had gone on without it. Whoever asked for more is told.
+            if case .rollBackRequested = event { say("it can't go back now: \(error.message)") }
+            if timer == nil { armTimer() }
         }
     }
 
@@ -172,8 +175,11 @@ final class EndpointHost {
     /// When it next has something to do by itself; nil where only others can give it work.
     func wake(at now: Duration) -> Duration? {
         var times = [timer?.at, observation?.nextLook].compactMap { $0 }
-        if switching != nil || probe != nil || runtimes.contains(where: { $0.phase == .draining }) {
-            times.append(now + .milliseconds(20))
+        // Ends of processes, and what they print, wake by themselves.
+        if switching != nil { times.append(now + .milliseconds(20)) }
+        if let probe { times.append(probe.deadline(startLimit: box.startLimitSeconds) + .milliseconds(1)) }
+        for runtime in runtimes where runtime.phase == .draining {
+            times.append(max(runtime.since + Self.drainLimit, now) + .milliseconds(100))
         }
         if isLackingRuntime { times.append(max(restartAt, now + .milliseconds(20))) }
         return times.min()
@@ -192,7 +198,7 @@ final class EndpointHost {
             if state == .sync { post(.synced(.nothing(.noDeployment))) }
             return
         }
-        if mine.stopsRunning { stopServing() }
+        stopRevoked()
         switch state {
         case .sync: post(.synced(Self.result(of: mine)))
         case .idle, .commit, .rollback, .failure, .cleanup: break
@@ -234,19 +240,26 @@ final class EndpointHost {
     }
 
     /// Nothing of a bundle that must not run goes on running.
-    private func stopServing() {
-        guard wanted != nil || !runtimes.isEmpty else { return }
-        say("what runs was revoked and stops")
-        wanted = nil
-        switching = nil
-        for runtime in runtimes where runtime.phase != .draining { drain(runtime) }
+    ///
+    /// The plan was made a moment ago and speaks of what ran then: what has taken its place meanwhile is left alone.
+    private func stopRevoked() {
+        guard let plan, plan.stopsRunning else { return }
+        let isMeant = { (bundle: SHA256Digest) in plan.revoked.contains(bundle) }
+        if let wanted, isMeant(wanted) { self.wanted = nil }
+        if switching?.purpose == .serving, let bundle = switching?.bundle, isMeant(bundle) { switching = nil }
+        for runtime in runtimes where isMeant(runtime.bundle) && runtime.phase != .draining {
+            say("\(runtime.bundle.hex.prefix(12)) is revoked and stops")
+            if runtime.phase == .serving { drain(runtime) } else { end(runtime) }
+        }
     }
 
     // MARK: - Actions
 
     private func perform(_ action: UpdateAction) {
         switch action {
-        case .serve(let bundle): wanted = plan?.stopsRunning == true ? nil : bundle
+        case .serve(let bundle):
+            wanted = bundle
+            stopRevoked()
         case .cancel: cancel()
         case .sync: environment.requestSync(self)
         case .preflight(let candidate): post(.preflighted(preflight(candidate)))
@@ -261,6 +274,9 @@ final class EndpointHost {
         case .commit:
             nameGenerations()
             post(.committed(.done))
+        case .rollBack(_, let target?) where plan?.revoked.contains(target) == true:
+            // "Never to a revoked digest."
+            post(.rolledBack(.impossible("\(target.hex.prefix(12)) is revoked")))
         case .rollBack(_, let target):
             switching = Switching(to: target, for: .rollback, at: environment.now())
         case .keepFailure(let candidate, _):
@@ -271,11 +287,18 @@ final class EndpointHost {
     }
 
     private func cancel() {
+        environment.downloads.cancel(for: self)
         environment.contents.cancel(for: self)
         probe = nil
         observation = nil
-        switching = nil
-        for runtime in runtimes where runtime.phase == .loading || runtime.phase == .standby { runtime.kill() }
+        // What is being started so that the endpoint answers again is none of the update's.
+        if switching?.purpose != .serving { switching = nil }
+        endStarting()
+    }
+
+    /// Ends runtimes that nobody waits for any more.
+    private func endStarting() {
+        for runtime in runtimes where runtime.isStarting && runtime.bundle != switching?.bundle { end(runtime) }
     }
 
     private func preflight(_ candidate: UpdateCandidate) -> PreflightResult {
@@ -284,6 +307,8 @@ final class EndpointHost {
         do {
             let free = try FileSystem.freeBytes(at: environment.layout.root)
             guard free < plan.installBytes + box.diskReserveBytes else { return .passed }
+            // What an earlier update left may be all that is in the way: the next look finds it gone.
+            if environment.contents.isIdle { collect { _ in } }
             say(
                 "\(Quantity.readable(bytes: plan.installBytes)) and a reserve of \(Quantity.readable(bytes: box.diskReserveBytes)) are "
                     + "needed on the disk, \(Quantity.readable(bytes: free)) are free"
@@ -298,7 +323,7 @@ final class EndpointHost {
         // A stick has everything; what it lacks is found out by verifying.
         guard environment.media() == nil else { return post(.downloaded(.complete)) }
         let arguments = ["fetch", "--store", environment.layout.root, "--bundle", candidate.bundle.hex]
-        environment.contents.add(for: self, arguments) { [self] outcome in
+        environment.downloads.add(for: self, arguments) { [self] outcome in
             if outcome != .done { say("download: \(outcome.sentence)") }
             post(.downloaded(outcome.download))
         }
@@ -333,11 +358,17 @@ final class EndpointHost {
         return .granted
     }
 
-    private func cleanUp(_ candidate: UpdateCandidate) {
-        for runtime in runtimes where runtime.phase == .loading || runtime.phase == .standby { runtime.kill() }
+    /// Removes what no endpoint needs.
+    private func collect(then: @escaping (HelperOutcome) -> Void) {
         var arguments = ["gc", "--store", environment.layout.root]
         for bundle in environment.bundlesToKeep() { arguments += ["--keep", bundle.hex] }
-        environment.contents.add(for: self, arguments) { [self] outcome in
+        environment.contents.add(for: self, arguments, done: then)
+    }
+
+    private func cleanUp(_ candidate: UpdateCandidate) {
+        endStarting()
+        nameGenerations()
+        collect { [self] outcome in
             if case .failed(let circumstance, let words) = outcome {
                 say("clean up: \(words)")
                 post(.cleanedUp(.failed(circumstance)))
@@ -409,17 +440,30 @@ final class EndpointHost {
                 )
             {
                 say("the runtime \(record.processID) can't be talked to and is ended")
-                _ = try? handle.signal(SIGKILL)
+                let lost = RunningRuntime(handle, slot: slot, bundle: record.bundle, controlPath: path, at: now)
+                runtimes.append(lost)
+                end(lost)
             }
         }
-        for runtime in runtimes where runtime.phase == .serving && listener == nil {
-            do { listener = try runtime.socket() } catch { say("the listening socket did not come back: \(error)") }
-        }
+        inheritListener()
         noteRuntimes()
+    }
+
+    /// The socket comes back from whoever has it: one that drains still does.
+    private func inheritListener() {
+        for phase in [RunningRuntime.Phase.serving, .draining] where listener == nil {
+            for runtime in runtimes where runtime.phase == phase && listener == nil {
+                do { listener = try runtime.socket() } catch {
+                    guard phase == .serving else { continue }
+                    say("the listening socket did not come back from \(runtime.handle.processID): \(error)")
+                }
+            }
+        }
     }
 
     /// The public socket, made where there is none yet.
     func listen() throws -> Int32 {
+        if listener == nil { inheritListener() }
         if let listener { return listener.number }
         guard let address = ListenAddress(settings.listen) else {
             throw StoreError.damaged(file: environment.layout.box, problem: "\(settings.listen) is no address")
@@ -440,15 +484,18 @@ final class EndpointHost {
         runtimes.removeAll { runtime in ended.contains { $0 === runtime } }
         for runtime in ended {
             unlink(environment.layout.control(name, runtime.slot))
+            // Where the agent is the box's first process, what it did not start itself is left to it as well.
+            waitpid(runtime.handle.processID, nil, WNOHANG)
             switch runtime.phase {
             case .draining: break
-            case .loading, .standby: switchingEnded(runtime)
+            case .loading, .standby:
+                if switching?.purpose == .serving { observation?.crashed(runtime.bundle) }
+                switchingEnded(runtime)
             case .serving:
                 let pause = restarts.ended(afterServing: now - runtime.since)
                 restartAt = now + pause
                 failedSlot = runtime.slot
-                let words = LogFile.lastLine(of: environment.layout.log(name, runtime.slot))
-                say("the runtime \(runtime.handle.processID) ended by itself" + (words.map { ": \($0)" } ?? ""))
+                say("the runtime \(runtime.handle.processID) ended by itself" + lastWords(of: runtime))
                 observation?.crashed(runtime.bundle)
             }
         }
@@ -459,11 +506,11 @@ final class EndpointHost {
     private func keepServing(at now: Duration) {
         for runtime in runtimes where runtime.phase == .draining && now - runtime.since > Self.drainLimit {
             say("the runtime \(runtime.handle.processID) did not end and is killed")
-            runtime.kill()
+            end(runtime)
         }
         guard switching == nil, !isStopped else { return }
-        if serving != nil {
-            for other in runtimes where other.phase == .serving && other.bundle != wanted { drain(other) }
+        if let serving {
+            for other in runtimes where other.phase == .serving && other !== serving { drain(other) }
         } else if let wanted, now >= restartAt {
             switching = Switching(to: wanted, for: .serving, at: now)
         }
@@ -471,6 +518,12 @@ final class EndpointHost {
 
     /// The runtime's own limit and a little.
     private static let drainLimit = Duration.seconds(20)
+
+    /// Ends a runtime that answers nobody.
+    func end(_ runtime: RunningRuntime) {
+        runtime.kill()
+        runtime.enter(.draining, at: environment.now())
+    }
 
     func drain(_ runtime: RunningRuntime) {
         do {
@@ -509,6 +562,7 @@ final class EndpointHost {
     /// The agent ends; runtimes go on, or end with it where that was asked for.
     func stop(withRuntimes: Bool) {
         isStopped = true
+        switching = nil
         cancel()
         do { try updater.stop(save: environment.store.save) } catch { say("the store can't be written: \(error)") }
         if withRuntimes { for runtime in runtimes where runtime.phase != .draining { drain(runtime) } }
@@ -518,11 +572,14 @@ final class EndpointHost {
 extension EndpointHost {
     var canRollBack: Bool {
         let generations = updater.machine.progress.generations
-        return state == .observe || state == .idle && generations.current != nil && generations.previous != nil
+        guard state == .idle else { return state == .observe }
+        guard generations.current != nil, let previous = generations.previous else { return false }
+        return plan?.revoked.contains(previous.bundle) != true
     }
 
     /// Logs of runtimes that run for months.
     func trimLogs() {
         for slot in Slot.allCases { LogFile.trim(environment.layout.log(name, slot)) }
+        LogFile.trim(environment.layout.checkLog(name))
     }
 }

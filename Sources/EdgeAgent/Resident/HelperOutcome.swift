@@ -64,6 +64,8 @@ package enum HelperOutcome: Hashable, Sendable {
     package var verification: VerifyResult {
         switch self {
         case .done: .verified
+        // Verifying needs no network, so what it lacks has not been fetched, or has been lost since.
+        case .failed(.network, let what): .damaged(what)
         case .failed(let circumstance, _): .failed(circumstance)
         case .waiting(.disk, _): .failed(.disk)
         case .waiting: .failed(.helperKilled)

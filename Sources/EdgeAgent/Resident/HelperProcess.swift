@@ -13,7 +13,6 @@ final class HelperProcess {
     /// Longer output is cut from the front: the outcome is the last line.
     private static let limitBytes = 64 << 10
 
-    /// - Parameter priority: added to the program's niceness, so that scoring goes first.
     init(_ program: String, _ arguments: [String]) throws(ProcessError) {
         let pipe = try Processes.outputPipe()
         defer { close(pipe.writeEnd) }
@@ -85,21 +84,32 @@ final class HelperLane {
     private struct Job {
         let owner: AnyObject
         let arguments: [String]
+        let limit: Duration?
         let done: (HelperOutcome) -> Void
     }
 
     private let program: String
     private var waiting: [Job] = []
-    private var running: (job: Job, process: HelperProcess)?
+    private var running: (job: Job, process: HelperProcess, end: Duration?)?
 
     init(program: String) { self.program = program }
 
     var isIdle: Bool { running == nil && waiting.isEmpty }
     var descriptors: [Int32] { running?.process.descriptors ?? [] }
 
-    /// Queues work. `done` is called from ``advance()``, never from here.
-    func add(for owner: AnyObject, _ arguments: [String], done: @escaping (HelperOutcome) -> Void) {
-        waiting.append(Job(owner: owner, arguments: arguments, done: done))
+    /// When work that is under way will have taken too long; nil where it may take its time.
+    var deadline: Duration? { running?.end }
+
+    /// Queues work. `done` is called from ``advance(at:)``, never from here.
+    ///
+    /// - Parameter limit: how long it may take once it was begun; then it is killed.
+    func add(
+        for owner: AnyObject,
+        _ arguments: [String],
+        limit: Duration? = nil,
+        done: @escaping (HelperOutcome) -> Void
+    ) {
+        waiting.append(Job(owner: owner, arguments: arguments, limit: limit, done: done))
     }
 
     /// Stops what was begun for this owner; nothing of it is told any more.
@@ -109,11 +119,17 @@ final class HelperLane {
     }
 
     /// Starts and ends work. True where something ended, so that there may be more to do at once.
-    func advance() -> Bool {
+    ///
+    /// - Parameter now: on the clock of the limits.
+    func advance(at now: Duration) -> Bool {
         var hasEnded = false
         while true {
             if let running {
-                guard let outcome = running.process.advance() else { return hasEnded }
+                var outcome = running.process.advance()
+                if outcome == nil, let end = running.end, now >= end {
+                    outcome = .failed(.helperKilled, "edgeagent-sync took too long and was ended")
+                }
+                guard let outcome else { return hasEnded }
                 self.running = nil
                 hasEnded = true
                 running.job.done(outcome)
@@ -121,7 +137,8 @@ final class HelperLane {
             guard running == nil, !waiting.isEmpty else { return hasEnded }
             let job = waiting.removeFirst()
             do throws(ProcessError) {
-                running = (job, try HelperProcess(program, job.arguments))
+                let process = try HelperProcess(program, job.arguments)
+                running = (job, process, job.limit.map { now + $0 })
             } catch {
                 hasEnded = true
                 job.done(.failed(.helperKilled, error.message))

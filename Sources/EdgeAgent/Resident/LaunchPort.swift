@@ -70,8 +70,9 @@ extension AgentEnvironment {
         // Of this check alone, so that its last line is this check's.
         unlink(path)
         let log = Descriptor(adopting: try LogFile.open(path))
-        // A slot of the endpoint that nothing serves from: its scratch is free.
-        let slot = host.runtimes.first?.slot.other ?? .blue
+        // A slot of the endpoint that nothing runs in, or else nothing serves from: its scratch is free.
+        let taken = host.runtimes.map(\.slot)
+        let slot = Slot.allCases.first { !taken.contains($0) } ?? host.serving?.slot.other ?? .blue
         var request = try LaunchRequest(.check, endpoint: host.name.text, slot: slot.launched, bundle: order.bundle)
         if let acceptance = order.acceptance {
             request.acceptance = .init(document: acceptance.location.path, data: acceptance.data)

@@ -7,14 +7,21 @@ enum LogFile {
     private static let kept = 64 << 10
 
     /// For a new runtime: appended to, so that what ended the last one is still there; cut where it has grown.
+    ///
+    /// On a disk that can't be written what it prints is lost, and nothing else: a log is no reason not to serve.
     static func open(_ path: String) throws(FileError) -> Int32 {
-        if let status = try FileSystem.status(of: path), status.size > limit {
-            let end = try tail(of: path)
-            try FileSystem.write(end, to: path, mode: 0o600)
+        if let status = try? FileSystem.status(of: path), status.size > limit {
+            do throws(FileError) {
+                try FileSystem.write(try tail(of: path), to: path, mode: 0o600)
+            } catch {
+                _ = truncate(path, 0)
+            }
         }
-        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw FileError.failed(operation: "open", path: path, code: errno) }
-        return descriptor
+        for (path, flags) in [(path, O_CREAT | O_APPEND), ("/dev/null", 0)] {
+            let descriptor = Glibc.open(path, O_WRONLY | O_CLOEXEC | flags, 0o600)
+            if descriptor >= 0 { return descriptor }
+        }
+        throw FileError.failed(operation: "open", path: path, code: errno)
     }
 
     /// Cuts a file that a runtime writes to: its end is put beside it, and the runtime goes on at the start.

@@ -38,12 +38,24 @@ package struct ObservationJudge: Hashable, Sendable {
     /// Without a threshold for crashes none is forgiven.
     package static let defaultCrashes = Gates.Threshold(measure: .crashes, maximum: 0, minimumSamples: 0)
 
+    /// A runtime that runs and says nothing for so long answers nobody else either.
+    package static let longestSilence = Duration.seconds(60)
+
     /// Whether enough was seen, and what it says.
     ///
     /// - Parameters:
     ///   - crashes: times the runtime itself ended while it was observed.
+    ///   - silence: how long the runtime has not answered although it runs.
     ///   - counters: nil where the runtime could not be asked.
-    package func judge(elapsed: Duration, crashes: Int, counters: RuntimeCounters?) -> GateOutcome {
+    package func judge(
+        elapsed: Duration,
+        crashes: Int,
+        silence: Duration = .zero,
+        counters: RuntimeCounters?
+    ) -> GateOutcome {
+        if silence >= Self.longestSilence {
+            return .failed("its runtime runs and has not answered for \(silence.components.seconds) s")
+        }
         let counted = counters ?? RuntimeCounters()
         var thresholds = gates.thresholds
         for standard in [Self.defaultCrashes, Self.defaultErrors]

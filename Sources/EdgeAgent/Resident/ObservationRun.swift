@@ -9,6 +9,10 @@ struct ObservationRun {
     private(set) var crashes = 0
     var nextLook: Duration
     var saidWaiting: Duration?
+    /// Since when a runtime that runs has not answered.
+    var silentSince: Duration?
+    /// The soak has been over for a while, and there is too little to go by: it may go on so for days.
+    var isOverdue = false
 
     init(_ bundle: SHA256Digest, _ judge: ObservationJudge, at now: Duration) {
         self.bundle = bundle
@@ -24,6 +28,9 @@ struct ObservationRun {
     }
 
     static let interval = Duration.seconds(1)
+    /// Each question to a runtime that hangs takes the agent's time.
+    static let silentInterval = Duration.seconds(5)
+    static let patience = Duration.seconds(15)
     /// The machine takes an observation that says nothing for longer for one that hangs.
     static let sayAgain = Duration.seconds(300)
 }
@@ -32,8 +39,7 @@ extension EndpointHost {
     func beginObservation(_ candidate: UpdateCandidate) {
         let judge: ObservationJudge
         do {
-            let path = plan?.deployment
-            judge = ObservationJudge(try path.map { try environment.store.deployment(at: $0).gates } ?? Gates())
+            judge = ObservationJudge(try gates(of: candidate))
         } catch {
             say("the deployment's gates can't be read, the standard ones hold: \(error)")
             judge = ObservationJudge(Gates())
@@ -45,9 +51,12 @@ extension EndpointHost {
         guard var run = observation, now >= run.nextLook else { return }
         let runtime = runtimes.first { $0.bundle == run.bundle && $0.phase == .serving }
         let counters = runtime.flatMap { $0.counters() }
-        run.nextLook = now + ObservationRun.interval
+        let isSilent = runtime != nil && counters == nil
+        run.nextLook = now + (isSilent ? ObservationRun.silentInterval : ObservationRun.interval)
+        run.silentSince = isSilent ? run.silentSince ?? now : nil
         let elapsed = now - run.began
-        switch run.judge.judge(elapsed: elapsed, crashes: run.crashes, counters: counters) {
+        let silence = run.silentSince.map { now - $0 } ?? .zero
+        switch run.judge.judge(elapsed: elapsed, crashes: run.crashes, silence: silence, counters: counters) {
         case .passed:
             observation = nil
             return post(.observed(.passed))
@@ -58,6 +67,7 @@ extension EndpointHost {
         case .inconclusive:
             let soak = Duration.seconds((run.judge.gates.soak ?? ObservationJudge.defaultSoak).seconds)
             let last = run.saidWaiting ?? run.began
+            run.isOverdue = elapsed > soak + ObservationRun.patience
             if elapsed > soak && run.saidWaiting == nil || now - last >= ObservationRun.sayAgain {
                 run.saidWaiting = now
                 post(.observed(.waiting(.samples)))

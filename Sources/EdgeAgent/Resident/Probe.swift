@@ -69,6 +69,14 @@ struct Probe {
     var found: CheckRecord?
 
     var descriptors: [Int32] { run.descriptors }
+
+    /// When the check has taken too long. A labelled record may take a second; a machine that hangs takes for ever.
+    func deadline(startLimit: Int) -> Duration {
+        run.began + .seconds(startLimit + min(acceptance?.records ?? 0, Self.mostRecordSeconds))
+    }
+
+    /// With the longest usual start it stays below what the update's machine takes for a hang.
+    private static let mostRecordSeconds = 2400
 }
 
 extension EndpointHost {
@@ -88,8 +96,7 @@ extension EndpointHost {
         }
         do {
             var order = CheckOrder(bundle: candidate.bundle)
-            if let path = plan?.deployment, let reference = try environment.store.deployment(at: path).gates.acceptance
-            {
+            if let reference = try gates(of: candidate).acceptance {
                 let acceptance = try environment.store.acceptance(reference, for: name)
                 order.acceptance = acceptance
                 order.data = FileSystem.join(environment.layout.contents, acceptance.data.hex)
@@ -102,13 +109,27 @@ extension EndpointHost {
         }
     }
 
+    /// What the deployment that brought the candidate asks of it, which newer metadata may have left behind.
+    func gates(of candidate: UpdateCandidate) throws -> Gates {
+        guard let path = plan?.deployment, let newest = DeploymentLocation(path: path) else { return Gates() }
+        let location = DeploymentLocation(channel: newest.channel, endpoint: name, serial: candidate.serial)
+        return try environment.store.deployment(at: location.path).gates
+    }
+
     func advanceProbe(at now: Duration) {
         guard let probe else { return }
         guard let ended = probe.run.advance() else {
-            guard now - probe.run.began > .seconds(box.startLimitSeconds) else { return }
+            let deadline = probe.deadline(startLimit: box.startLimitSeconds)
+            guard now > deadline else { return }
             self.probe = nil
             failedSlot = nil
-            return post(.probed(.refused("its samples were not answered within \(box.startLimitSeconds) s")))
+            guard probe.found == nil else {
+                // That is no fault of the candidate's.
+                say("the running bundle could not be measured in time")
+                return post(.probed(.failed(.helperKilled)))
+            }
+            let seconds = (deadline - probe.run.began).components.seconds
+            return post(.probed(.refused("its samples were not answered within \(seconds) s")))
         }
         self.probe = nil
         if let found = probe.found { return judgeAcceptance(probe, found, incumbent: ended) }

@@ -1,4 +1,5 @@
 internal import Digest
+internal import Glibc
 internal import RuntimeControl
 internal import UnixSockets
 
@@ -13,6 +14,8 @@ final class RunningRuntime {
     let bundle: SHA256Digest
     private let controlPath: String
     private var connection: RuntimeConnection?
+    /// A `hello` was sent over the connection and is not answered yet.
+    private var isGreeting = false
     private(set) var phase: Phase
     /// On CLOCK_BOOTTIME, when the phase began.
     private(set) var since: Duration
@@ -76,10 +79,15 @@ final class RunningRuntime {
 
     var hasEnded: Bool { handle.hasEnded }
 
-    func kill() { _ = try? handle.signal(9) }
+    /// It runs and does not serve yet.
+    var isStarting: Bool { phase == .loading || phase == .standby }
+
+    func kill() { _ = try? handle.signal(SIGKILL) }
 
     private func connected() throws(ControlError) -> RuntimeConnection {
-        if let connection { return connection }
+        if let connection, !isGreeting { return connection }
+        // A late answer would be taken for that to what is asked now.
+        isGreeting = false
         let new = try RuntimeConnection.connect(to: controlPath, milliseconds: Self.limitMilliseconds)
         connection = new
         return new
@@ -97,9 +105,22 @@ final class RunningRuntime {
         }
     }
 
-    /// What it says of itself; nil where it does not answer (yet).
-    func hello() -> RuntimeGreeting? {
-        try? ask { connection, limit throws(ControlError) in try connection.hello(milliseconds: limit) }
+    /// What it says of itself; nil where it has not answered yet. Never waits, so that a runtime that hangs while it
+    /// starts holds up nobody: to be called again.
+    func greeting() -> RuntimeGreeting? {
+        do throws(ControlError) {
+            if !isGreeting {
+                try connected().requestHello()
+                isGreeting = true
+            }
+            guard let greeting = try connection?.greeting() else { return nil }
+            isGreeting = false
+            return greeting
+        } catch {
+            connection = nil
+            isGreeting = false
+            return nil
+        }
     }
 
     /// Has it serve on a listening socket.

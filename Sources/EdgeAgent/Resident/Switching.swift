@@ -30,12 +30,10 @@ extension EndpointHost {
     func advanceSwitch(at now: Duration) {
         guard let switching else { return }
         guard let bundle = switching.bundle else { return switchToNothing() }
-        if runtimes.contains(where: { $0.bundle == bundle && $0.phase == .serving }) {
-            return finishSwitch(switching, bundle, at: now)
+        if let serving = runtimes.first(where: { $0.bundle == bundle && $0.phase == .serving }) {
+            return finishSwitch(switching, to: serving, at: now)
         }
-        if let starting = runtimes.first(where: {
-            $0.bundle == bundle && ($0.phase == .loading || $0.phase == .standby)
-        }) {
+        if let starting = runtimes.first(where: { $0.bundle == bundle && $0.isStarting }) {
             return advance(starting, of: switching, at: now)
         }
         guard let slot = freeSlot(at: now) else { return }
@@ -50,11 +48,11 @@ extension EndpointHost {
     }
 
     /// The new one has the socket: the old one finishes what it has.
-    private func finishSwitch(_ switching: Switching, _ bundle: SHA256Digest, at now: Duration) {
-        for other in runtimes where other.bundle != bundle && other.phase != .draining {
-            if other.phase == .serving { drain(other) } else { other.kill() }
+    private func finishSwitch(_ switching: Switching, to runtime: RunningRuntime, at now: Duration) {
+        for other in runtimes where other !== runtime {
+            if other.phase == .serving { drain(other) } else if other.isStarting { end(other) }
         }
-        end(bundle, now - switching.began)
+        end(runtime.bundle, now - switching.began)
     }
 
     private func end(_ bundle: SHA256Digest?, _ took: Duration?) {
@@ -82,8 +80,8 @@ extension EndpointHost {
     private func freeSlot(at now: Duration) -> Slot? {
         let taken = Set(runtimes.map(\.slot))
         if let free = Slot.allCases.first(where: { !taken.contains($0) }) { return free }
-        if let idle = runtimes.first(where: { $0.phase == .loading || $0.phase == .standby }) {
-            idle.kill()
+        if let idle = runtimes.first(where: \.isStarting) {
+            end(idle)
         } else if !runtimes.contains(where: { $0.phase == .draining }),
             let other = runtimes.first(where: { $0.bundle != wanted })
         {
@@ -104,12 +102,23 @@ extension EndpointHost {
             self.switching?.started = now
             noteRuntimes()
         } catch {
+            endStray(in: slot, at: now)
             fail(switching, "the runtime could not be started: \(error)")
         }
     }
 
+    /// Who answers in a slot that is thought to be free was started by an agent, or a launcher, that did not live to
+    /// tell of it: it would hold the slot for ever.
+    private func endStray(in slot: Slot, at now: Duration) {
+        let path = environment.layout.control(name, slot)
+        guard let stray = (try? RunningRuntime.find(slot: slot, controlPath: path, at: now)) ?? nil else { return }
+        say("the runtime \(stray.handle.processID) is nobody's and is ended")
+        runtimes.append(stray)
+        end(stray)
+    }
+
     private func advance(_ runtime: RunningRuntime, of switching: Switching, at now: Duration) {
-        guard let hello = runtime.hello() else {
+        guard let hello = runtime.greeting() else {
             return checkLimit(runtime, switching, at: now)
         }
         switch hello.state {
@@ -119,20 +128,23 @@ extension EndpointHost {
                 try runtime.accept(try listen())
                 runtime.enter(.serving, at: now)
                 noteRuntimes()
-                finishSwitch(switching, runtime.bundle, at: now)
+                finishSwitch(switching, to: runtime, at: now)
             } catch {
-                runtime.kill()
+                end(runtime)
                 fail(switching, "the runtime did not take the socket: \(error)")
             }
         case .serving: runtime.enter(.serving, at: now)
-        case .draining, .failed: runtime.enter(.draining, at: now)
+        case .draining, .failed:
+            end(runtime)
+            failedSlot = runtime.slot
+            fail(switching, "the runtime could not be started" + lastWords(of: runtime))
         }
     }
 
     private func checkLimit(_ runtime: RunningRuntime, _ switching: Switching, at now: Duration) {
         let limit = Duration.seconds(box.startLimitSeconds)
         guard now - (switching.started ?? switching.began) > limit, !runtime.hasEnded else { return }
-        runtime.kill()
+        end(runtime)
         failedSlot = runtime.slot
         fail(switching, "the runtime was not ready within \(box.startLimitSeconds) s")
     }
@@ -141,7 +153,10 @@ extension EndpointHost {
     func switchingEnded(_ runtime: RunningRuntime) {
         guard let switching, switching.bundle == runtime.bundle else { return }
         failedSlot = runtime.slot
-        let words = LogFile.lastLine(of: environment.layout.log(name, runtime.slot))
-        fail(switching, "the runtime ended while it started" + (words.map { ": \($0)" } ?? ""))
+        fail(switching, "the runtime ended while it started" + lastWords(of: runtime))
+    }
+
+    func lastWords(of runtime: RunningRuntime) -> String {
+        LogFile.lastLine(of: environment.layout.log(name, runtime.slot)).map { ": \($0)" } ?? ""
     }
 }

@@ -120,7 +120,17 @@ extension BoxStatus.Endpoint {
     package var result: UpdateResult? {
         let progress = state.progress
         if let waiting = progress.waiting { return .waitingFor(waiting.reason) }
-        return progress.attempt == nil ? progress.last?.ending.result : nil
+        guard progress.attempt == nil else { return nil }
+        let last = progress.last?.ending.result
+        switch plan?.wanted {
+        // Of an endpoint at rest the metadata may say more than how the last update ended.
+        case .nothing(.incompatible(let subject, let feature)):
+            return .incompatible(subject: subject, feature: feature)
+        case .nothing(.ambiguous): return .ambiguous
+        case .nothing(let result): return last ?? result
+        case .bundle: return plan?.mayPrepare == false ? plan?.waiting.map { .waitingFor($0) } ?? last : last
+        case .installed, .removal, nil: return last
+        }
     }
 
     fileprivate var json: JSONValue {

@@ -12,14 +12,20 @@ package enum StoreError: ExplainedError, Equatable {
     case inUse(path: String)
     /// The box's configuration has no such endpoint.
     case noEndpoint(name: String)
+    /// A socket of the store can't have its path.
+    case pathTooLong(String)
 
     package var message: String {
         switch self {
         case .notConfigured(let path): "\(path) is not the store of a configured agent"
-        case .storeTooNew(let path, let format): "the store \(path) has format \(format), which this agent can't write"
+        case .storeTooNew(let path, let format):
+            "storeTooNew: the store \(path) has format \(format), this agent knows \(StoreLayout.format) and changes nothing"
         case .damaged(let file, let problem): "\(file) is damaged: \(problem)"
         case .inUse(let path): "another agent uses the store \(path)"
         case .noEndpoint(let name): "this box has no endpoint \(name)"
+        case .pathTooLong(let path):
+            "\(path) can't be the path of a socket: it has \(path.utf8.count) bytes, at most "
+                + "\(StoreLayout.longestSocketPath) are allowed"
         }
     }
 
@@ -30,12 +36,13 @@ package enum StoreError: ExplainedError, Equatable {
         case .damaged: "move the file away: what it held is made anew or asked for again"
         case .inUse: "edgeagent status shows what it does; stop it first, or talk to it with sync, retry or install"
         case .noEndpoint: "edgeagent status lists the endpoints"
+        case .pathTooLong: "give the store a shorter path, or the endpoint a shorter name"
         }
     }
 
     package var exitCode: ExitCode {
         switch self {
-        case .notConfigured: .configuration
+        case .notConfigured, .pathTooLong: .configuration
         case .storeTooNew: .incompatible
         case .damaged: .dataError
         case .inUse: .tryAgain

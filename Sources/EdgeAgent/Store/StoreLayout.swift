@@ -60,6 +60,9 @@ package struct StoreLayout: Hashable, Sendable {
     package var agentSocket: String { path("run", "agent") }
     /// Where the runtime of a slot is told what to do.
     package func control(_ name: EndpointName, _ slot: Slot) -> String { path("run", "\(name.text).\(slot.rawValue)") }
+    package func controls(_ name: EndpointName) -> [String] { Slot.allCases.map { control(name, $0) } }
+    /// What the kernel takes as the path of a socket, in bytes (unix(7)).
+    package static let longestSocketPath = 107
     /// Held by whoever writes `endpoints/`: one agent for one store.
     package var lock: String { path("agent.lock") }
 }

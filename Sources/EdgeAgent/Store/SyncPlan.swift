@@ -1,5 +1,5 @@
 package import Deployment
-internal import Digest
+package import Digest
 package import JSON
 package import WallClock
 
@@ -78,6 +78,8 @@ package struct EndpointPlan: Equatable, Sendable {
     package var withdrawal: Withdrawal?
     /// Whether what runs must stop at once.
     package var stopsRunning: Bool
+    /// Bundles that the endpoint has or could go back to, and must not.
+    package var revoked: Set<SHA256Digest> = []
     /// Target path of the deployment, which is in the store's documents.
     package var deployment: String?
     /// How old a verified timestamp may be at Activate.
@@ -146,6 +148,7 @@ extension EndpointPlan {
         if fields.optional("waiting") != nil { waiting = try fields.choice("waiting") }
         if fields.optional("withdrawal") != nil { withdrawal = try fields.choice("withdrawal") }
         stopsRunning = try fields.optionalBoolean("stopsRunning") ?? false
+        if fields.optional("revoked") != nil { revoked = Set(try fields.digests("revoked")) }
         deployment = try fields.optionalString("deployment")
         freshnessSeconds = try fields.integer("freshnessSeconds", in: JSONFields.counts)
         title = try fields.optionalString("title")
@@ -157,7 +160,8 @@ extension EndpointPlan {
         [
             "deployment": .optional(deployment), "freshnessSeconds": .integer(freshnessSeconds),
             "installBytes": .integer(installBytes), "mayPrepare": .boolean(mayPrepare),
-            "memoryBytes": .optional(memoryBytes), "sentence": .string(sentence),
+            "memoryBytes": .optional(memoryBytes), "revoked": .digests(revoked.sorted { $0.hex < $1.hex }),
+            "sentence": .string(sentence),
             "stopsRunning": .boolean(stopsRunning), "title": .optional(title),
             "waiting": .optional(waiting?.rawValue), "wanted": wanted.json,
             "withdrawal": .optional(withdrawal?.rawValue),

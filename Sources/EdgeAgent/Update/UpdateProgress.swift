@@ -90,9 +90,10 @@ package struct UpdateProgress: Hashable, Sendable {
     /// Generations that no garbage collection may take.
     package var kept: Set<SHA256Digest> {
         var kept = Set(generations.fallbacks)
-        let installed = [generations.current, generations.previous, attempt?.before.current, attempt?.before.previous]
-        kept.formUnion(installed.compactMap { $0?.bundle })
-        if let candidate = attempt?.candidate { kept.formUnion([candidate.bundle] + candidate.fallbacks) }
-        return kept
+        kept.formUnion([generations.current, generations.previous].compactMap { $0?.bundle })
+        // An attempt that is being cleaned up is over: what it left is what is to go.
+        guard let attempt, state != .cleanup else { return kept }
+        kept.formUnion([attempt.before.current, attempt.before.previous].compactMap { $0?.bundle })
+        return kept.union([attempt.candidate.bundle] + attempt.candidate.fallbacks)
     }
 }

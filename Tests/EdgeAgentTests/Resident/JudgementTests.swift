@@ -40,6 +40,8 @@ import Testing
         #expect(HelperOutcome.refused("no bundle").verification == .refused("no bundle"))
         #expect(HelperOutcome.damaged("bent").verification == .damaged("bent"))
         #expect(HelperOutcome.waiting(.disk, "").verification == .failed(.disk))
+        // What is lacking is fetched, not verified again for ever.
+        #expect(HelperOutcome.failed(.network, "not fetched").verification == .damaged("not fetched"))
     }
 
     // MARK: Checks
@@ -138,6 +140,12 @@ import Testing
         gates.thresholds = [.init(measure: .disagreement, maximum: 0.5, minimumSamples: 0)]
         #expect(isInconclusive(judge(gates, seconds: 100_000)))
         #expect(isInconclusive(judge(Gates(), seconds: 100_000, nil)))
+    }
+
+    @Test func aRuntimeThatHangsIsLeft() {
+        let judge = ObservationJudge(Gates())
+        #expect(isInconclusive(judge.judge(elapsed: .seconds(90), crashes: 0, silence: .seconds(59), counters: nil)))
+        #expect(isFailed(judge.judge(elapsed: .seconds(90), crashes: 0, silence: .seconds(60), counters: nil)))
     }
 
     @Test func theSoakOfTheDeploymentCounts() {

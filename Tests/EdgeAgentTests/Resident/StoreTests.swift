@@ -68,6 +68,7 @@ import WallClock
             endpoint.waiting = index == 1 ? .freshness : nil
             endpoint.withdrawal = index == 2 ? .revoked : nil
             endpoint.stopsRunning = index == 3
+            endpoint.revoked = index == 3 ? [SHA256.digest([7]), SHA256.digest([8])] : []
             endpoint.deployment = "deployments/prod/e/4.json"
             endpoint.title = "digits 2"
             endpoint.installBytes = 12
@@ -86,6 +87,25 @@ import WallClock
         #expect(try AgentStore(layout).box() == Self.box())
         try configure(format: "2.0")
         #expect(throws: StoreError.storeTooNew(path: layout.root, format: "2.0")) { try AgentStore(layout) }
+    }
+
+    @Test func aStoreThatIsTooNewIsNamedSo() {
+        #expect(StoreError.storeTooNew(path: "/s", format: "2.0").message.hasPrefix("storeTooNew: "))
+    }
+
+    @Test func socketsHavePathsThatTheKernelTakes() throws {
+        let name = try #require(EndpointName("digits"))
+        let long = StoreLayout("/" + String(repeating: "x", count: 107 - "//run/digits.green".utf8.count))
+        #expect(long.controls(name).map(\.utf8.count).max() == StoreLayout.longestSocketPath)
+        try configure()
+        let deep = folder.path + "/" + String(repeating: "d", count: 90)
+        try FileSystem.createDirectories(deep)
+        for file in ["store.json", "box.json"] {
+            try FileSystem.write(try FileSystem.read(folder.path + "/" + file, limit: 1 << 20), to: deep + "/" + file)
+        }
+        #expect(throws: StoreError.pathTooLong(deep + "/run/agent")) {
+            try Agent(StoreLayout(deep), options: .init()) { _ in }
+        }
     }
 
     @Test func statesComeBack() throws {
