@@ -19,6 +19,17 @@ package enum ListenAddress: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension ListenAddress {
+    /// Whether this address, taken by a socket, is surely not the one that was asked for. A host may be spelled in many
+    /// ways, and port 0 becomes any: neither counts.
+    package func isElsewhere(than wanted: ListenAddress) -> Bool {
+        switch (self, wanted) {
+        case (.tcp(_, let taken), .tcp(_, let port)): port != 0 && taken != port
+        case (.unix(let taken), .unix(let path)): taken != path
+        case (.tcp, .unix), (.unix, .tcp): true
+        case (.inherited, _), (_, .inherited): false
+        }
+    }
+
     /// From `HOST:PORT`, an IPv6 address in brackets; nil for anything else.
     package init?(tcp text: String) {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {

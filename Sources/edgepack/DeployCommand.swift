@@ -88,7 +88,11 @@ enum DeployCommand {
         discussion: [
             "Signs the endpoint's next deployment, with the next serial. Where the key of rollouts-CHANNEL is in KEYDIR "
                 + "its first wave is opened too; without waves that is every box. Boxes judge a bundle by "
-                + "themselves before they switch, and go back if it fails while it is observed."
+                + "themselves before they switch, and go back if it fails while it is observed.",
+            "Without --soak it is observed for \(Gates.defaultSoak.seconds) seconds. Without a limit of its own "
+                + "for crashes none is forgiven, and without one for errorRate at most "
+                + "\(Int((Gates.defaultErrors.maximum * 100).rounded())) of 100 requests may fail, counted from "
+                + "\(Gates.defaultErrors.minimumSamples) on.",
         ],
         examples: [
             Example(

@@ -5,6 +5,22 @@ import Testing
 @testable import EdgeAgent
 
 @Suite struct UpdateMachineTests {
+    /// What an update left behind is in the way of the next one, on a box whose disk is small.
+    @Test func anUpdateThatIsCleanedUpKeepsOnlyWhatIsInstalled() throws {
+        let installed: Set = [Sample.old, Sample.older]
+        for state in [UpdateState.preflight, .download, .verify, .stage, .probe] {
+            var machine = try UpdateMachine.reached(state)
+            #expect(machine.progress.kept == installed.union([Sample.new, Sample.fallback]))
+            _ = try machine.handle(.superseded(bySerial: 8))
+            #expect(machine.state == .cleanup)
+            #expect(machine.progress.kept == installed)
+        }
+        let committed = try UpdateMachine.reached(.cleanup)
+        #expect(committed.progress.kept == [Sample.new, Sample.old, Sample.fallback])
+        let failing = try UpdateMachine.reached(.rollback)
+        #expect(failing.progress.kept.isSuperset(of: [Sample.new, Sample.old]))
+    }
+
     private static let candidate = Sample.candidate
 
     @Test func goesFromOldToNew() throws {

@@ -48,6 +48,27 @@ private func withPath(_ body: (String) throws -> Void) throws {
         }
     }
 
+    /// So that a runtime that hangs while it starts holds up no agent.
+    @Test func aGreetingIsNotWaitedFor() throws {
+        try withPath { path in
+            let listener = try MessageListener(path: path)
+            let connection = try RuntimeConnection.connect(to: path, milliseconds: patience)
+            try connection.requestHello()
+            #expect(try connection.greeting() == nil)
+            #expect(try connection.greeting() == nil)
+            let runtime = try #require(try listener.accept())
+            let asked = try runtime.receive(limit: 100, milliseconds: patience)
+            #expect(asked?.bytes == Array("hello".utf8))
+            try runtime.send(ControlReply.hello(greeting).encoded, milliseconds: patience)
+            #expect(try connection.greeting() == greeting)
+            // It can be asked again, and the end is told.
+            try connection.requestHello()
+            runtime.close()
+            #expect(throws: ControlError.self) { try connection.greeting() }
+            #expect(throws: ControlError.self) { try connection.requestHello() }
+        }
+    }
+
     @Test func everyRequestGetsItsReply() throws {
         try withPath { path in
             let greeting = greeting

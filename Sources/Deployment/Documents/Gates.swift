@@ -85,6 +85,13 @@ package struct Gates: Hashable, Sendable {
 
     package static let mostThresholds = 32
 
+    /// Where a deployment asks for no soak.
+    package static let defaultSoak = Soak(seconds: 60, minimumSamples: 0)
+    /// Without a threshold for errors, a candidate that fails more than this share of at least so many requests goes.
+    package static let defaultErrors = Threshold(measure: .errorRate, maximum: 0.05, minimumSamples: 20)
+    /// Without a threshold for crashes none is forgiven.
+    package static let defaultCrashes = Threshold(measure: .crashes, maximum: 0, minimumSamples: 0)
+
     package init() {}
 
     var isEmpty: Bool { self == Gates() }

@@ -116,6 +116,23 @@ package final class Agent {
             }
         }
         if let problem, hosts.isEmpty { throw problem }
+        endForgottenRuntimes()
+    }
+
+    /// What the configuration no longer names is not to be served any more. Its state and bundles stay.
+    private func endForgottenRuntimes() {
+        let layout = store.layout
+        let names = ((try? FileSystem.names(in: layout.endpoints)) ?? []).compactMap { EndpointName($0) }
+        for name in names where box.endpoints[name] == nil {
+            for slot in Slot.allCases {
+                let path = layout.control(name, slot)
+                guard let found = (try? RunningRuntime.find(slot: slot, controlPath: path, at: .zero)) ?? nil,
+                    found.phase != .draining
+                else { continue }
+                say("\(name) is no endpoint of this box any more: the runtime \(found.handle.processID) ends")
+                do { try found.drain() } catch { found.kill() }
+            }
+        }
     }
 
     private func begin(_ wish: AgentWish?) {
@@ -181,8 +198,8 @@ package final class Agent {
     // MARK: - Sync
 
     private func requestSync(by host: EndpointHost) {
-        // A stick has said all it has to say.
-        if media != nil, let plan { return host.metadataCame(plan) }
+        // A stick has said all it has to say; where the repository is being asked, it comes first.
+        if media != nil, !isSyncing, let plan { return host.metadataCame(plan) }
         if box.repository == nil {
             if let plan { host.metadataCame(plan) } else { host.metadataFailed(.network) }
         } else {
@@ -222,6 +239,8 @@ package final class Agent {
         lastOutcome = outcome
         switch outcome {
         case .done: followPlan()
+        case _ where media != nil:
+            if let plan { for host in hosts { host.metadataCame(plan) } }
         case .failed(let circumstance, _): for host in hosts { host.metadataFailed(circumstance) }
         // The network is all that stands between the box and metadata it could believe.
         case .refused, .damaged, .waiting: for host in hosts { host.metadataFailed(.network) }
@@ -272,7 +291,6 @@ package final class Agent {
             if let guest { answer(guest, .ok(isSettled ? "idle" : "working")) }
         case .sync:
             guard box.repository != nil else { return "this box has no repository, it takes local media" }
-            media = nil
             if let guest, !waitingGuests.contains(where: { $0 === guest }) { waitingGuests.append(guest) }
             beginSync()
         case .retry(let name):

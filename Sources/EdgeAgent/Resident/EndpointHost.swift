@@ -453,12 +453,28 @@ final class EndpointHost {
     private func inheritListener() {
         for phase in [RunningRuntime.Phase.serving, .draining] where listener == nil {
             for runtime in runtimes where runtime.phase == phase && listener == nil {
-                do { listener = try runtime.socket() } catch {
+                do {
+                    let socket = try runtime.socket()
+                    guard let elsewhere = ListenAddress(settings.listen).flatMap({ place(of: socket, unless: $0) })
+                    else {
+                        listener = socket
+                        continue
+                    }
+                    guard phase == .serving else { continue }
+                    say("it is to listen on \(settings.listen), and no longer on \(elsewhere)")
+                    drain(runtime)
+                } catch {
                     guard phase == .serving else { continue }
                     say("the listening socket did not come back from \(runtime.handle.processID): \(error)")
                 }
             }
         }
+    }
+
+    /// Where a socket listens, if that is surely another place than is configured.
+    private func place(of socket: Descriptor, unless wanted: ListenAddress) -> ListenAddress? {
+        guard let actual = try? ListeningSocket(.inherited(descriptor: socket.number)).address else { return nil }
+        return actual.isElsewhere(than: wanted) ? actual : nil
     }
 
     /// The public socket, made where there is none yet.
@@ -513,6 +529,9 @@ final class EndpointHost {
             for other in runtimes where other.phase == .serving && other !== serving { drain(other) }
         } else if let wanted, now >= restartAt {
             switching = Switching(to: wanted, for: .serving, at: now)
+        } else if wanted == nil, runtimes.isEmpty, listener != nil {
+            // Refused at once is better than a queue that nobody serves.
+            closeListener()
         }
     }
 

@@ -31,13 +31,6 @@ package struct ObservationJudge: Hashable, Sendable {
 
     package init(_ gates: Gates) { self.gates = gates }
 
-    /// Where the deployment asks for no soak.
-    package static let defaultSoak = Gates.Soak(seconds: 60, minimumSamples: 0)
-    /// Without a threshold for errors, a candidate that fails more than this share of at least so many requests goes.
-    package static let defaultErrors = Gates.Threshold(measure: .errorRate, maximum: 0.05, minimumSamples: 20)
-    /// Without a threshold for crashes none is forgiven.
-    package static let defaultCrashes = Gates.Threshold(measure: .crashes, maximum: 0, minimumSamples: 0)
-
     /// A runtime that runs and says nothing for so long answers nobody else either.
     package static let longestSilence = Duration.seconds(60)
 
@@ -58,7 +51,7 @@ package struct ObservationJudge: Hashable, Sendable {
         }
         let counted = counters ?? RuntimeCounters()
         var thresholds = gates.thresholds
-        for standard in [Self.defaultCrashes, Self.defaultErrors]
+        for standard in [Gates.defaultCrashes, Gates.defaultErrors]
         where !thresholds.contains(where: { $0.measure == standard.measure }) {
             thresholds.append(standard)
         }
@@ -66,11 +59,11 @@ package struct ObservationJudge: Hashable, Sendable {
         for threshold in thresholds {
             let outcome = threshold.judge(observation(of: threshold.measure, crashes, counted))
             // Too few requests for a rule that nobody asked for is no reason to wait.
-            if threshold == Self.defaultErrors, case .inconclusive = outcome { continue }
+            if threshold == Gates.defaultErrors, case .inconclusive = outcome { continue }
             outcomes.append(outcome)
         }
         if counters == nil { outcomes.append(.inconclusive("the runtime could not be asked")) }
-        outcomes.append((gates.soak ?? Self.defaultSoak).judge(elapsed: elapsed, samples: counted.requests))
+        outcomes.append((gates.soak ?? Gates.defaultSoak).judge(elapsed: elapsed, samples: counted.requests))
         return .all(outcomes)
     }
 

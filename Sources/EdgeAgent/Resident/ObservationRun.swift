@@ -65,7 +65,7 @@ extension EndpointHost {
             observation = nil
             return post(.observed(.refused(why)))
         case .inconclusive:
-            let soak = Duration.seconds((run.judge.gates.soak ?? ObservationJudge.defaultSoak).seconds)
+            let soak = Duration.seconds((run.judge.gates.soak ?? Gates.defaultSoak).seconds)
             let last = run.saidWaiting ?? run.began
             run.isOverdue = elapsed > soak + ObservationRun.patience
             if elapsed > soak && run.saidWaiting == nil || now - last >= ObservationRun.sayAgain {

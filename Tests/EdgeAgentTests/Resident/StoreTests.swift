@@ -159,7 +159,7 @@ import WallClock
 }
 
 /// Removed with the test that made it.
-private final class TemporaryFolder: Sendable {
+final class TemporaryFolder: Sendable {
     let path: String
 
     init() throws {
