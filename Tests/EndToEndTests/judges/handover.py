@@ -104,7 +104,7 @@ def main():
 
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}{options.path}"
-    switches, drains, draining, started = [], [], [], []
+    switches, drains, draining, started, load = [], [], [], [], None
     with tempfile.TemporaryDirectory(prefix="edge-handover-") as folder:
         start = lambda: Runtime(options.program, options.trees[len(started) % len(options.trees)], folder, options.serve)
         try:
@@ -159,6 +159,9 @@ def main():
             waiting.sendall(b"GET /v2/health/ready HTTP/1.1\r\nHost: test\r\n\r\n")
             assert waiting.recv(4096).startswith(b"HTTP/1.1 200"), "the connection that waited is not answered"
         finally:
+            if load and load.poll() is None:
+                load.kill()
+                load.wait()
             for runtime in started:
                 if runtime.process.poll() is None:
                     runtime.process.kill()
