@@ -68,7 +68,10 @@ package enum BoxSetUp {
             try FileSystem.write(try value.canonicalBytes(), to: layout.format, mode: 0o600)
         }
         let (version, isNewTrust) = try trust(settings.root, in: layout)
-        try FileSystem.write(encoded, to: layout.box, mode: 0o600)
+        // An agent must start on a full disk, too: what is there already is not written again.
+        if (try? FileSystem.read(layout.box, limit: encoded.count)) != encoded {
+            try FileSystem.write(encoded, to: layout.box, mode: 0o600)
+        }
         return Result(box: box, rootVersion: version, isNewTrust: isNewTrust)
     }
 
@@ -135,6 +138,8 @@ package enum BoxSetUp {
             }
             return (trusted.version, false)
         }
+        // Once there is trust, its beginning may be gone: a box must come up after its stick was pulled.
+        if let trusted, try FileSystem.statusFollowingLinks(of: path) == nil { return (trusted.version, false) }
         let bytes = try FileSystem.read(path, limit: limit)
         let given = try Self.root(bytes)
         guard let trusted else {
