@@ -31,9 +31,13 @@ enum AdmitCommand {
                 if let bundle = arguments[SharedParameters.bundle] {
                     return try BundleCommands.admit(bundle, from: arguments[from], layout, terminal)
                 }
-                let result = try MetadataAdmission.run(try SyncStore(opening: layout), from: arguments[from])
+                let store = try SyncStore(opening: layout)
+                let before = try? AgentStore(layout).plan()
+                let result = try MetadataAdmission.run(store, from: arguments[from])
                 for notice in result.notices { terminal.notice(notice) }
-                for (name, endpoint) in result.plan.endpoints.sorted(by: { $0.key < $1.key }) {
+                // An agent does this every few minutes for years: only news is told.
+                for (name, endpoint) in result.plan.endpoints.sorted(by: { $0.key < $1.key })
+                where before?.endpoints[name]?.sentence != endpoint.sentence {
                     terminal.notice("\(name): \(endpoint.sentence)")
                 }
                 return .done([
