@@ -56,6 +56,8 @@ extension SyncOutcome {
     private static func of(_ error: UpdateError) -> SyncOutcome {
         switch error {
         case .missing: .failed(.network, error.message)
+        // Nothing is wrong with it but its age.
+        case .expired: .waiting(.freshness, error.message)
         case .wrongLength, .wrongHash: .damaged(error.message)
         default: .refused(error.message)
         }

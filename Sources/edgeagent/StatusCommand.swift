@@ -33,6 +33,10 @@ enum StatusCommand {
             "\(status.box.device), \(status.box.channel.rawValue); agent \(status.isAgentRunning ? "running" : "stopped"); "
                 + (verified ?? "no metadata yet")
         )
+        if let halted = status.halted { try terminal.writeLine("updates stand still: \(halted)".printable()) }
+        if let problem = status.problem {
+            try terminal.writeLine("not up to date since \(problem.since): \(problem.sentence)".printable())
+        }
         var table = TextTable([
             .text("ENDPOINT"), .text("LISTENS"), .text("RUNS"), .text("DIGEST"), .text("UPDATE"), .text("RESULT"),
         ])

@@ -48,7 +48,13 @@ enum Wishing {
     }
 
     private static func waitUntilIdle(_ layout: StoreLayout) throws {
-        while let words = try AgentCall.ask(.ping, layout), words != "idle" { usleep(100_000) }
+        while let words = try AgentCall.ask(.ping, layout) {
+            switch AgentPresence(words) {
+            case .idle: return
+            case .working: usleep(100_000)
+            case .halted(let problem): throw AgentRefusal(message: "updates stand still: \(problem)")
+            }
+        }
     }
 }
 

@@ -20,9 +20,11 @@ package struct EndpointAccount: Sendable {
     package static func all(_ store: SyncStore, only endpoint: EndpointName? = nil) throws -> [EndpointAccount] {
         if let endpoint, store.box.endpoints[endpoint] == nil { throw StoreError.noEndpoint(name: endpoint.text) }
         let files = try AgentStore(store.layout)
+        let problem = words(on: SyncProblem.noted(in: store.layout), AgentCall.presence(store.layout))
         guard let admitted = try files.plan() else {
+            let words = "no metadata was admitted yet, so nothing is known to be wanted"
             throw SyncFailure(
-                .refused("no metadata was admitted yet, so nothing is known to be wanted"),
+                .refused(words + (problem ?? "")),
                 hint: "run edgeagent-sync fetch and edgeagent-sync admit",
                 exitCode: .noInput
             )
@@ -40,7 +42,7 @@ package struct EndpointAccount: Sendable {
         let host = HostFacts.fingerprint(python: store.box.programs.python).digest
         return try store.box.endpoints.keys.sorted().filter { endpoint == nil || $0 == endpoint }.map { name in
             let evidence = try evidence(admitted)
-            return EndpointAccount(maker, name, try files.state(of: name), evidence, host: host)
+            return EndpointAccount(maker, name, try files.state(of: name), evidence, host: host, problem: problem)
         }
     }
 
@@ -50,13 +52,16 @@ package struct EndpointAccount: Sendable {
         return .verified(ago: HostFacts.bootTime() - .milliseconds(plan.verified.milliseconds))
     }
 
-    /// - Parameter host: digest of the fingerprint that verdicts are kept against.
+    /// - Parameters:
+    ///   - host: digest of the fingerprint that verdicts are kept against.
+    ///   - problem: why what was admitted may not be today's.
     package init(
         _ maker: PlanMaker,
         _ endpoint: EndpointName,
         _ stored: EndpointState,
         _ evidence: TimestampEvidence,
-        host: SHA256Digest
+        host: SHA256Digest,
+        problem: String? = nil
     ) {
         let finding = maker.judge(endpoint)
         let plan = maker.plan(finding)
@@ -77,13 +82,18 @@ package struct EndpointAccount: Sendable {
             [.disk, .memory, .power, .data, .network].contains(waiting.reason)
         {
             facts.shortages = [
-                Shortage(reason: waiting.reason, stops: .everything, sentence: waiting.reason.sentence)
+                Shortage(
+                    reason: waiting.reason,
+                    stops: .everything,
+                    sentence: stored.trouble ?? waiting.reason.sentence
+                )
             ]
         }
         explanation = Explanation(facts)
         state = progress.attempt == nil ? nil : progress.state
         last = progress.last
-        sentence = Self.sentence(explanation, finding, plan) + Self.words(on: state)
+        let trouble = explanation.deciding?.sentence == stored.trouble ? nil : stored.trouble
+        sentence = Self.sentence(explanation, finding, plan) + Self.words(on: state, trouble) + (problem ?? "")
     }
 
     /// The plan knows ways that the rules don't: back to a fallback, to what replaces a revoked bundle, or nowhere for
@@ -93,14 +103,23 @@ package struct EndpointAccount: Sendable {
         _ finding: EndpointFinding,
         _ plan: EndpointPlan
     ) -> String {
+        if case .removal(let serial) = plan.wanted, let result = plan.result {
+            return "\(explanation.endpoint) is not taken away by deployment \(serial): \(result.sentence)"
+        }
         if case .aborted = finding.rollout { return plan.sentence }
         if case .replace = explanation.running { return plan.sentence }
         if case .nothing = plan.wanted, explanation.deciding == nil { return plan.sentence }
         return explanation.sentence
     }
 
-    private static func words(on state: UpdateState?) -> String {
-        state.map { "; the update is in \($0.rawValue)" } ?? ""
+    private static func words(on state: UpdateState?, _ trouble: String?) -> String {
+        state.map { "; the update is in \($0.rawValue)" + (trouble.map { ": \($0)" } ?? "") } ?? ""
+    }
+
+    /// The end of a sentence: what keeps the box from knowing more, or from doing anything.
+    private static func words(on problem: SyncProblem?, _ presence: AgentPresence?) -> String? {
+        if case .halted(let why)? = presence { return "; updates stand still: \(why)" }
+        return problem.map { "; nothing newer is known since \($0.since): \($0.sentence)" }
     }
 }
 

@@ -121,7 +121,7 @@ extension Circumstance {
         case .disk: "the disk"
         case .network: "the network"
         case .memoryPressure: "memory that something else used"
-        case .helperKilled: "a helper process that was killed"
+        case .helperKilled: "a program that failed or was killed"
         case .uncleanRestart: "an unclean restart of the box"
         }
     }

@@ -4,6 +4,7 @@ internal import Digest
 internal import FileSystem
 internal import Glibc
 internal import UnixSockets
+internal import WallClock
 
 /// The resident agent: one thread that waits for timers, processes and wishes, and keeps every endpoint served.
 package final class Agent {
@@ -39,6 +40,8 @@ package final class Agent {
     private var nextTrim: Duration = .zero
     /// Whether it was told to stop with ``Options/once`` before that had come to its end.
     package private(set) var wasStopped = false
+    /// Why the last sync's problem could not be noted; nil where it could.
+    private var noteProblem: String?
 
     /// "From Download to Observe a box polls every 30 s."
     private static let busyPoll = Duration.seconds(30)
@@ -58,6 +61,7 @@ package final class Agent {
         self.say = say
         store = try AgentStore(layout)
         box = try store.box()
+        guard !box.endpoints.isEmpty else { throw StoreError.noEndpoints }
         lock = try StoreLock(layout)
         for path in [layout.agentSocket] + box.endpoints.keys.flatMap({ name in layout.controls(name) }) {
             guard path.utf8.count <= StoreLayout.longestSocketPath else { throw StoreError.pathTooLong(path) }
@@ -237,18 +241,33 @@ package final class Agent {
         if outcome != lastOutcome, outcome != .done { say("sync: \(outcome.sentence)") }
         if outcome == .done, let last = lastOutcome, last != .done { say("sync: it works again") }
         lastOutcome = outcome
-        switch outcome {
-        case .done: followPlan()
-        case _ where media != nil:
+        note(outcome)
+        if outcome == .done {
+            followPlan()
+        } else if media != nil {
             if let plan { for host in hosts { host.metadataCame(plan) } }
-        case .failed(let circumstance, _): for host in hosts { host.metadataFailed(circumstance) }
-        // The network is all that stands between the box and metadata it could believe.
-        case .refused, .damaged, .waiting: for host in hosts { host.metadataFailed(.network) }
+        } else if let reason = outcome.waitingReason {
+            for host in hosts { host.metadataFailed(reason) }
         }
         let told = waitingGuests
         waitingGuests = []
         for guest in told { answer(guest, outcome == .done ? .ok("synced") : .refused(outcome.sentence)) }
         scheduleNextPoll()
+    }
+
+    /// For `status` and `why`. Losing it is no reason to stop.
+    private func note(_ outcome: HelperOutcome) {
+        let now = environment.clock(floor: plan?.verified.time).time
+        let problem = outcome.waitingReason.map { reason in
+            SyncProblem(reason: reason, sentence: outcome.sentence, since: now)
+        }
+        do {
+            try SyncProblem.note(problem, in: store.layout)
+            noteProblem = nil
+        } catch {
+            noteProblem = outcome.sentence
+            if outcome != lastOutcome { say("the store can't be written: \(error)") }
+        }
     }
 
     private func followPlan() {
@@ -287,8 +306,13 @@ package final class Agent {
     private func carryOut(_ wish: AgentWish, for guest: MessageConnection?) -> String? {
         switch wish {
         case .ping:
-            let isSettled = !isSyncing && hosts.allSatisfy(\.isSettled)
-            if let guest { answer(guest, .ok(isSettled ? "idle" : "working")) }
+            guard let guest else { break }
+            if let problem = hosts.compactMap(\.storeProblem).first ?? noteProblem {
+                answer(guest, .ok(AgentPresence.halted(problem).words))
+            } else {
+                let isSettled = !isSyncing && hosts.allSatisfy(\.isSettled)
+                answer(guest, .ok((isSettled ? AgentPresence.idle : .working).words))
+            }
         case .sync:
             guard box.repository != nil else { return "this box has no repository, it takes local media" }
             if let guest, !waitingGuests.contains(where: { $0 === guest }) { waitingGuests.append(guest) }
@@ -296,7 +320,8 @@ package final class Agent {
         case .retry(let name):
             let meant = hosts.filter { name == nil || $0.name == name }
             guard !meant.isEmpty else { return StoreError.noEndpoint(name: name?.text ?? "").message }
-            for host in meant { host.post(.retry) }
+            // An endpoint whose state could not be written is asked for nothing else than to go on.
+            for host in meant { host.post(host.updater.machine.isHalted ? .waitEnded : .retry) }
             if let guest { answer(guest, .ok("retrying")) }
         case .rollback(let name, let who):
             guard let host = hosts.first(where: { $0.name == name }) else {

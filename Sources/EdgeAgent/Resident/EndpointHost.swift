@@ -21,7 +21,7 @@ final class EndpointHost {
     private(set) var evidence: PlanEvidence?
 
     /// Events that have happened and were not delivered yet.
-    private var events: [UpdateEvent] = []
+    private var events: [(event: UpdateEvent, words: String?)] = []
     private var lastEvent: Duration
     private var timer: (at: Duration, event: UpdateEvent)?
 
@@ -98,11 +98,17 @@ final class EndpointHost {
         }
     }
 
+    /// Why updates stand still: the store can't be written. Nil while it can.
+    var storeProblem: String? {
+        updater.machine.isHalted ? updater.storeProblem.map { "\($0)" } ?? "the store can't be written" : nil
+    }
+
     func say(_ text: String) { environment.log("\(name): \(text)") }
 
     // MARK: - Events
 
-    func post(_ event: UpdateEvent) { events.append(event) }
+    /// `words` tell people what is waited for, or what went wrong with a try.
+    func post(_ event: UpdateEvent, because words: String? = nil) { events.append((event, words)) }
 
     /// Everything that is due now. Call it until it returns false: what happened may have made more to do.
     func advance() -> Bool {
@@ -113,7 +119,8 @@ final class EndpointHost {
         var hasWorked = false
         while !events.isEmpty {
             hasWorked = true
-            deliver(events.removeFirst())
+            let next = events.removeFirst()
+            deliver(next.event, because: next.words)
         }
         // Behind the results: one that has come in has armed another timer.
         if let timer, now >= timer.at {
@@ -126,12 +133,13 @@ final class EndpointHost {
         return hasWorked || !events.isEmpty
     }
 
-    private func deliver(_ event: UpdateEvent) {
+    private func deliver(_ event: UpdateEvent, because words: String?) {
         let now = environment.now()
         let before = (state, updater.machine.progress.waiting)
         do throws(UpdateRefusal) {
             let actions = try updater.deliver(
                 event,
+                because: words,
                 after: now - lastEvent,
                 at: environment.clock(floor: updater.state.clockFloor),
                 save: environment.store.save
@@ -206,17 +214,16 @@ final class EndpointHost {
         }
     }
 
-    func metadataFailed(_ circumstance: Circumstance) {
-        if state == .sync { post(.synced(.failed(circumstance))) }
+    func metadataFailed(_ reason: WaitingReason) {
+        if state == .sync { post(.synced(.nothing(.waitingFor(reason)))) }
     }
 
     private static func result(of plan: EndpointPlan) -> SyncResult {
+        if let result = plan.result { return .nothing(result) }
         switch plan.wanted {
-        case .bundle(let candidate):
-            plan.mayPrepare ? .candidate(candidate) : .nothing(.waitingFor(plan.waiting ?? .rollout))
-        case .installed(let candidate): .alreadyInstalled(candidate)
-        case .removal: .nothing(.incompatible(subject: "deployment", feature: DeploymentFeature.absent.rawValue))
-        case .nothing(let result): .nothing(result)
+        case .bundle(let candidate): return .candidate(candidate)
+        case .installed(let candidate): return .alreadyInstalled(candidate)
+        case .removal, .nothing: return .nothing(.noDeployment)
         }
     }
 
@@ -227,7 +234,9 @@ final class EndpointHost {
         switch plan.wanted {
         case .bundle(let other) where other.bundle == candidate.bundle && other.serial == candidate.serial:
             // Perhaps what it waits for has come.
-            if updater.machine.isAsking, updater.machine.progress.waiting != nil, state == .probe { post(.waitEnded) }
+            if state == .probe, updater.machine.isAsking, updater.machine.progress.waiting?.isBackOff == false {
+                post(.waitEnded)
+            }
         case .bundle(let other):
             if updater.machine.isSupersedable { post(.superseded(bySerial: other.serial)) }
         case .installed(let installed):
@@ -262,7 +271,7 @@ final class EndpointHost {
             stopRevoked()
         case .cancel: cancel()
         case .sync: environment.requestSync(self)
-        case .preflight(let candidate): post(.preflighted(preflight(candidate)))
+        case .preflight(let candidate): preflight(candidate)
         case .download(let candidate): download(candidate)
         case .verify(let candidate): verify(candidate)
         case .stage(let candidate): post(.staged(stage(candidate)))
@@ -301,21 +310,22 @@ final class EndpointHost {
         for runtime in runtimes where runtime.isStarting && runtime.bundle != switching?.bundle { end(runtime) }
     }
 
-    private func preflight(_ candidate: UpdateCandidate) -> PreflightResult {
+    private func preflight(_ candidate: UpdateCandidate) {
         let isThere = (try? FileSystem.status(of: environment.layout.generation(candidate.bundle))) ?? nil != nil
-        guard !isThere, let plan else { return .passed }
+        guard !isThere, let plan else { return post(.preflighted(.passed)) }
         do {
             let free = try FileSystem.freeBytes(at: environment.layout.root)
-            guard free < plan.installBytes + box.diskReserveBytes else { return .passed }
+            guard free < plan.installBytes + box.diskReserveBytes else { return post(.preflighted(.passed)) }
             // What an earlier update left may be all that is in the way: the next look finds it gone.
             if environment.contents.isIdle { collect { _ in } }
-            say(
-                "\(Quantity.readable(bytes: plan.installBytes)) and a reserve of \(Quantity.readable(bytes: box.diskReserveBytes)) are "
-                    + "needed on the disk, \(Quantity.readable(bytes: free)) are free"
+            let (needed, reserve) = (plan.installBytes, box.diskReserveBytes)
+            post(
+                .preflighted(.waiting(.disk)),
+                because: "the disk has \(Quantity.readable(bytes: free)) free, the bundle needs "
+                    + "\(Quantity.readable(bytes: needed)) and \(Quantity.readable(bytes: reserve)) are to be left"
             )
-            return .waiting(.disk)
         } catch {
-            return .failed(.disk)
+            post(.preflighted(.failed(.disk)), because: error.message)
         }
     }
 
@@ -324,8 +334,7 @@ final class EndpointHost {
         guard environment.media() == nil else { return post(.downloaded(.complete)) }
         let arguments = ["fetch", "--store", environment.layout.root, "--bundle", candidate.bundle.hex]
         environment.downloads.add(for: self, arguments) { [self] outcome in
-            if outcome != .done { say("download: \(outcome.sentence)") }
-            post(.downloaded(outcome.download))
+            post(.downloaded(outcome.download), because: outcome.words)
         }
     }
 
@@ -333,8 +342,7 @@ final class EndpointHost {
         var arguments = ["admit", "--store", environment.layout.root, "--bundle", candidate.bundle.hex]
         if let media = environment.media() { arguments += ["--from", media] }
         environment.contents.add(for: self, arguments) { [self] outcome in
-            if outcome != .done { say("verify: \(outcome.sentence)") }
-            post(.verified(outcome.verification))
+            post(.verified(outcome.verification), because: outcome.words)
         }
     }
 

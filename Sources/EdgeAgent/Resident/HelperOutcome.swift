@@ -49,6 +49,20 @@ package enum HelperOutcome: Hashable, Sendable {
         }
     }
 
+    /// Why it is not done; nil where it is.
+    var words: String? { self == .done ? nil : sentence }
+
+    /// What new updates wait for after a look at the metadata that ended so; nil where it went well.
+    package var waitingReason: WaitingReason? {
+        switch self {
+        case .done: nil
+        case .failed(let circumstance, _): circumstance.waitingReason
+        case .waiting(let reason, _): reason
+        // The network is all that stands between the box and metadata that it could believe.
+        case .refused, .damaged: .network
+        }
+    }
+
     /// As the result of a download.
     package var download: DownloadResult {
         switch self {

@@ -89,10 +89,11 @@ extension EndpointHost {
         if let needed = plan?.memoryBytes, let available = HostFacts.availableMemory(),
             available < needed + Self.memoryMargin
         {
-            say(
-                "the bundle needs \(Quantity.readable(bytes: needed)) of memory, \(Quantity.readable(bytes: available)) are free"
+            return post(
+                .probed(.waiting(.memory)),
+                because: "the bundle needs \(Quantity.readable(bytes: needed)) of memory beside the one that runs, "
+                    + "\(Quantity.readable(bytes: available)) are free"
             )
-            return post(.probed(.waiting(.memory)))
         }
         do {
             var order = CheckOrder(bundle: candidate.bundle)
@@ -104,8 +105,7 @@ extension EndpointHost {
             let run = try environment.check(order, for: self)
             probe = Probe(candidate: candidate, acceptance: order.acceptance, run: run)
         } catch {
-            say("the probe could not be started: \(error)")
-            post(.probed(.failed(.helperKilled)))
+            post(.probed(.failed(.helperKilled)), because: "the probe could not be started: \(error)")
         }
     }
 
@@ -134,7 +134,11 @@ extension EndpointHost {
         self.probe = nil
         if let found = probe.found { return judgeAcceptance(probe, found, incumbent: ended) }
         failedSlot = nil
-        guard let record = ended else { return post(.probed(silentEnd())) }
+        guard let record = ended else {
+            let result = silentEnd()
+            let isSetback = result == .failed(.helperKilled)
+            return post(.probed(result), because: isSetback ? "its check ended without a result" : nil)
+        }
         if let problem = Self.problem(of: record, candidate: probe.candidate, memory: plan?.memoryBytes) {
             return post(.probed(.refused(problem)))
         }
@@ -150,8 +154,7 @@ extension EndpointHost {
             next.run = try environment.check(order, for: self)
             self.probe = next
         } catch {
-            say("the running bundle could not be measured: \(error)")
-            post(.probed(.failed(.helperKilled)))
+            post(.probed(.failed(.helperKilled)), because: "the running bundle could not be measured: \(error)")
         }
     }
 
@@ -193,8 +196,7 @@ extension EndpointHost {
         case .passed: post(.probed(.passed))
         case .failed(let why): post(.probed(.refused(why)))
         case .inconclusive(let why):
-            say(why)
-            post(.probed(.waiting(.samples)))
+            post(.probed(.waiting(.samples)), because: why)
         }
     }
 }

@@ -68,11 +68,12 @@ extension EndpointHost {
 
     private func fail(_ switching: Switching, _ why: String, isLost: Bool = false) {
         self.switching = nil
-        say(why)
         switch switching.purpose {
-        case .serving: delayRestart(at: environment.now())
-        case .activation: post(.activated(.failed(.helperKilled)))
-        case .rollback: post(.rolledBack(isLost ? .impossible(why) : .failed(.helperKilled)))
+        case .serving:
+            say(why)
+            delayRestart(at: environment.now())
+        case .activation: post(.activated(.failed(.helperKilled)), because: why)
+        case .rollback: post(.rolledBack(isLost ? .impossible(why) : .failed(.helperKilled)), because: why)
         }
     }
 

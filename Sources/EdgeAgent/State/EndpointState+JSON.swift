@@ -25,6 +25,7 @@ extension EndpointState {
             try fields.list("history").map { entry throws(JSONError) in try UpdateHistory.Entry(entry) }
         )
         if fields.optional("boot") != nil { state.boot = try fields.boot("boot") }
+        state.trouble = try fields.optionalString("trouble")
         state.isStopped = try fields.optionalBoolean("stopped") ?? false
         return state
     }
@@ -34,8 +35,8 @@ extension EndpointState {
         let known: JSONValue = [
             "boot": .optional(boot?.text), "clockFloor": .optional(clockFloor?.description),
             "endpoint": .string(endpoint.text), "history": .array(history.entries.map(\.json)),
-            "runtimes": .array(runtimes.map(\.json)), "stopped": .boolean(isStopped), "update": progress.json,
-            "waves": .array(waves.map(\.json)),
+            "runtimes": .array(runtimes.map(\.json)), "stopped": .boolean(isStopped), "trouble": .optional(trouble),
+            "update": progress.json, "waves": .array(waves.map(\.json)),
         ]
         return try known.keepingUnknown(of: original).canonicalBytes()
     }

@@ -13,6 +13,8 @@ package struct EndpointState: Sendable {
     /// At most one for each slot.
     package var runtimes: [RuntimeRecord]
     package var history: UpdateHistory
+    /// For people: what exactly the update under way waits for, or what went wrong with its last try.
+    package var trouble: String?
     /// The boot in which it was last written; nil for a new endpoint.
     package var boot: BootID?
     /// Whether the agent was told to stop since, so that what follows is no accident.

@@ -42,18 +42,20 @@ package struct EndpointUpdater: Sendable {
     }
 
     /// Takes an event and says what to do now: the new state is on the disk. `elapsed` is the monotonic time since the
-    /// event before.
+    /// event before; `words` say to people what the event is about, where it is something to wait for or a setback.
     ///
     /// Throws where the state does not allow the event; then nothing has changed. A store that can't be written is no
     /// error: updates halt, and what is returned keeps the endpoint served.
     package mutating func deliver(
         _ event: UpdateEvent,
+        because words: String? = nil,
         after elapsed: Duration = .zero,
         at clock: ClockReading,
         save: Save
     ) throws(UpdateRefusal) -> [UpdateAction] {
         var next = machine
         let actions = try next.handle(event, after: elapsed)
+        if let words { next.note = UpdateNote(next.note.reason, words) }
         let isWorthIt = next.progress.worthStoring != state.progress.worthStoring
         let isBack = machine.isHalted && !next.isHalted
         guard isWorthIt || isBack else {
@@ -61,12 +63,20 @@ package struct EndpointUpdater: Sendable {
             return actions
         }
         var written = state
+        written.trouble = Self.trouble(written.trouble, words, next.progress)
         written.history.note(from: state.progress, to: next.progress, next.note, at: clock, boot: boot)
         guard write(next.progress, into: written, save) else {
             return machine.isHalted ? [] : machine.halt(losing: event)
         }
         machine = next
         return actions
+    }
+
+    /// What is in the way is told until it is not: over the way back from a switch that failed, too.
+    private static func trouble(_ before: String?, _ words: String?, _ progress: UpdateProgress) -> String? {
+        guard progress.attempt != nil else { return nil }
+        if let words { return words.cut(toBytes: UpdateEnding.longestDetail) }
+        return progress.waiting != nil || progress.state == .rollback ? before : nil
     }
 
     /// Changes what belongs to the endpoint besides its update: runtimes, waves, the clock's floor.

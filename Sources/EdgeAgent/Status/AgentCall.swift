@@ -6,12 +6,17 @@ package enum AgentCall {
     /// Nothing but a fetch over a slow line takes long; whoever asks may give up earlier.
     private static let longestWait = 15 * 60 * 1000
 
-    package static func isRunning(_ layout: StoreLayout) -> Bool {
+    /// What a running agent is at; nil where none runs. One that does not answer soon is at work.
+    package static func presence(_ layout: StoreLayout) -> AgentPresence? {
         guard let connection = try? MessageConnection.connect(to: layout.agentSocket, milliseconds: 500) else {
-            return false
+            return nil
         }
-        connection.close()
-        return true
+        defer { connection.close() }
+        guard (try? connection.send(AgentWish.ping.bytes, milliseconds: 500)) != nil,
+            let message = try? connection.receive(limit: AgentAnswer.limitBytes, milliseconds: 1000),
+            case .ok(let words)? = AgentAnswer(message.bytes)
+        else { return .working }
+        return AgentPresence(words)
     }
 
     /// Hands a wish over and returns what the agent says once it is carried out; nil where no agent runs.
@@ -45,4 +50,32 @@ package struct AgentRefusal: ExplainedError, Equatable {
     package init(message: String) { self.message = message }
 
     package var exitCode: ExitCode { .failed }
+}
+
+/// What a running agent answers to a ping.
+package enum AgentPresence: Hashable, Sendable {
+    case idle, working
+    /// Its store can't be written: what runs runs on, and no update goes on.
+    case halted(String)
+
+    private static let opening = "halted: "
+
+    /// What is not known is work: a newer agent may say more.
+    package init(_ words: String) {
+        if words == Self.idle.words {
+            self = .idle
+        } else if words.hasPrefix(Self.opening) {
+            self = .halted(String(words.dropFirst(Self.opening.count)))
+        } else {
+            self = .working
+        }
+    }
+
+    package var words: String {
+        switch self {
+        case .idle: "idle"
+        case .working: "working"
+        case .halted(let problem): Self.opening + problem
+        }
+    }
 }

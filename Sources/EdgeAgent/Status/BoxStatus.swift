@@ -27,6 +27,10 @@ package struct BoxStatus: Sendable {
         package var listen: String
         package var state: EndpointState
         package var plan: EndpointPlan?
+        /// Why the plan may not be today's.
+        package var problem: SyncProblem?
+        /// Whether its state can't be written, so that what is read here is what it was before.
+        package var isHalted: Bool
         package var runtimes: [Runtime]
         /// Of the bundles that are installed.
         package var titles: [SHA256Digest: Title]
@@ -41,8 +45,12 @@ package struct BoxStatus: Sendable {
 
     package var box: BoxConfiguration
     /// Whether a resident agent answers.
-    package var isAgentRunning: Bool
+    package var isAgentRunning: Bool { presence != nil }
+    /// What the resident agent is at; nil where none answers.
+    package var presence: AgentPresence?
     package var plan: SyncPlan?
+    /// Why the repository can't be followed now; nil while it can.
+    package var problem: SyncProblem?
     package var endpoints: [Endpoint]
 
     /// Throws where the store can't be read.
@@ -50,6 +58,9 @@ package struct BoxStatus: Sendable {
         let store = try AgentStore(layout)
         let box = try store.box()
         let plan = try store.plan()
+        let problem = SyncProblem.noted(in: layout)
+        let presence = AgentCall.presence(layout)
+        let isHalted = if case .halted? = presence { true } else { false }
         let endpoints = try box.endpoints.sorted { $0.key < $1.key }.map { name, settings in
             let state = try store.state(of: name)
             let runtimes = Slot.allCases.compactMap { slot in
@@ -66,6 +77,8 @@ package struct BoxStatus: Sendable {
                 listen: settings.listen,
                 state: state,
                 plan: plan?.endpoints[name],
+                problem: problem,
+                isHalted: isHalted,
                 runtimes: runtimes.map { runtime in
                     Runtime(
                         processID: runtime.handle.processID,
@@ -79,8 +92,9 @@ package struct BoxStatus: Sendable {
         }
         return BoxStatus(
             box: box,
-            isAgentRunning: AgentCall.isRunning(layout),
+            presence: presence,
             plan: plan,
+            problem: problem,
             endpoints: endpoints
         )
     }
@@ -99,6 +113,9 @@ package struct BoxStatus: Sendable {
 }
 
 extension BoxStatus {
+    /// Why updates stand still although an agent runs; nil where they don't.
+    package var halted: String? { if case .halted(let problem)? = presence { problem } else { nil } }
+
     /// For programs: the members are documented in docs/agent.md.
     package var json: JSONValue {
         [
@@ -110,17 +127,20 @@ extension BoxStatus {
                     "verified": .string(plan.verified.time.description),
                 ]
             } ?? .null,
-            "repository": .optional(box.repository),
+            "repository": .optional(box.repository), "store": .optional(halted),
+            "sync": problem?.json ?? .null,
         ]
     }
 }
 
 extension BoxStatus.Endpoint {
-    /// What is reported of the last or the present update; nil while it works.
+    /// What the update waits for, what metadata says, or how the last try ended; nil while it works.
     package var result: UpdateResult? {
+        if isHalted { return .waitingFor(.disk) }
         let progress = state.progress
         if let waiting = progress.waiting { return .waitingFor(waiting.reason) }
         guard progress.attempt == nil else { return nil }
+        if let problem { return .waitingFor(problem.reason) }
         let last = progress.last?.ending.result
         switch plan?.wanted {
         // Of an endpoint at rest the metadata may say more than how the last update ended.
@@ -129,7 +149,8 @@ extension BoxStatus.Endpoint {
         case .nothing(.ambiguous): return .ambiguous
         case .nothing(let result): return last ?? result
         case .bundle: return plan?.mayPrepare == false ? plan?.waiting.map { .waitingFor($0) } ?? last : last
-        case .installed, .removal, nil: return last
+        case .removal: return plan?.result
+        case .installed, nil: return last
         }
     }
 
@@ -159,7 +180,8 @@ extension BoxStatus.Endpoint {
             "previous": progress.generations.previous.map { named($0) } ?? .null,
             "result": .optional(result?.code), "runtimes": .array(runtimes.map(\.json)),
             "sentence": .optional(plan?.sentence), "state": .string(progress.state.rawValue),
-            "waiting": .optional(progress.waiting?.reason.rawValue), "wanted": wanted,
+            "trouble": .optional(state.trouble), "waiting": .optional(progress.waiting?.reason.rawValue),
+            "wanted": wanted,
         ]
     }
 

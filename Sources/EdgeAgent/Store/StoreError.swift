@@ -14,6 +14,8 @@ package enum StoreError: ExplainedError, Equatable {
     case noEndpoint(name: String)
     /// A socket of the store can't have its path.
     case pathTooLong(String)
+    /// The box's configuration names none, so there is nothing to do.
+    case noEndpoints
 
     package var message: String {
         switch self {
@@ -26,6 +28,7 @@ package enum StoreError: ExplainedError, Equatable {
         case .pathTooLong(let path):
             "\(path) can't be the path of a socket: it has \(path.utf8.count) bytes, at most "
                 + "\(StoreLayout.longestSocketPath) are allowed"
+        case .noEndpoints: "this box has no endpoint: nothing says what it is to serve, and where"
         }
     }
 
@@ -37,12 +40,13 @@ package enum StoreError: ExplainedError, Equatable {
         case .inUse: "edgeagent status shows what it does; stop it first, or talk to it with sync, retry or install"
         case .noEndpoint: "edgeagent status lists the endpoints"
         case .pathTooLong: "give the store a shorter path, or the endpoint a shorter name"
+        case .noEndpoints: "name one: endpoints in the configuration file, or --endpoint NAME=ADDRESS"
         }
     }
 
     package var exitCode: ExitCode {
         switch self {
-        case .notConfigured, .pathTooLong: .configuration
+        case .notConfigured, .noEndpoints, .pathTooLong: .configuration
         case .storeTooNew: .incompatible
         case .damaged: .dataError
         case .inUse: .tryAgain

@@ -21,6 +21,9 @@ package struct StoreLayout: Hashable, Sendable {
     /// ``BoxConfiguration``, made from the configuration by `edgeagent-sync configure`.
     package var box: String { path("box.json") }
 
+    /// ``SyncProblem``; not there while the repository can be followed.
+    package var syncProblem: String { path("sync.json") }
+
     /// What was verified: metadata, documents, and what they mean for this box.
     package var trust: String { path("tuf") }
     package var metadata: String { path("tuf", "metadata") }

@@ -101,6 +101,18 @@ package struct EndpointPlan: Equatable, Sendable {
     }
 }
 
+extension EndpointPlan {
+    /// What is reported while nothing is to be done by the plan; nil where something is, or was done already.
+    package var result: UpdateResult? {
+        switch wanted {
+        case .bundle: mayPrepare ? nil : .waitingFor(waiting ?? .rollout)
+        case .installed: nil
+        case .removal: .incompatible(subject: "deployment", feature: DeploymentFeature.absent.rawValue)
+        case .nothing(let result): result
+        }
+    }
+}
+
 extension SyncPlan {
     package static let limits = JSONLimits(bytes: 1 << 20, depth: 8, values: 50_000)
 

@@ -193,7 +193,7 @@ import WallClock
     }
 
     @Test(arguments: ["timestamp", "snapshot", "targets", "deployments-prod", "rollouts-prod"])
-    func expiredMetadataIsRefused(_ role: String) throws {
+    func expiredMetadataIsNotTaken(_ role: String) throws {
         var repository = try repository()
         try repository.sync()
         let before = try repository.plan()
@@ -201,7 +201,7 @@ import WallClock
         repository.signedAt = -3600
         try repository.publish()
         let outcome = try #require(repository.outcome(), "\(role)")
-        #expect(outcome.kind == "refused" && outcome.sentence.contains("\(role) version"))
+        #expect(outcome.kind == "waiting(freshness)" && outcome.sentence.contains("\(role) version"))
         #expect(outcome.sentence.contains("expired at"))
         #expect(try repository.plan() == before)
     }
@@ -245,7 +245,7 @@ import WallClock
         repository.expiry["snapshot"] = -80 * 86_400
         repository.signedAt = -100 * 86_400
         try repository.publish()
-        #expect(repository.outcome()?.kind == "refused")
+        #expect(repository.outcome()?.kind == "waiting(freshness)")
         let result = try repository.admit(from: repository.folder)
         #expect(result.plan.source == .media)
         #expect(result.notices.contains { $0.contains("accepted within the allowance") })
@@ -253,12 +253,12 @@ import WallClock
         repository.expiry["timestamp"] = -91 * 86_400
         repository.signedAt = -100 * 86_400
         try repository.publish()
-        #expect(repository.outcome(from: repository.folder)?.kind == "refused")
+        #expect(repository.outcome(from: repository.folder)?.kind == "waiting(freshness)")
         #expect(try repository.plan() == before)
         // Roles that people sign are good for as long as they say.
         repository.expiry = ["deployments-prod": -60]
         try repository.publish()
-        #expect(repository.outcome(from: repository.folder)?.kind == "refused")
+        #expect(repository.outcome(from: repository.folder)?.kind == "waiting(freshness)")
     }
 
     @Test func mediaDoNotTakeABoxBack() throws {
