@@ -14,7 +14,13 @@ final class AgentBox {
     private var config: String { scratch("config.yaml") }
 
     /// - Parameter repository: a folder or a URL; nil for a box that takes sticks only.
-    init(_ repository: String?, root: String, poll: String = "1s", more: String = "") throws {
+    init(
+        _ repository: String?,
+        root: String,
+        poll: String = "1s",
+        startLimit: String = "20s",
+        more: String = ""
+    ) throws {
         scratch = try Scratch()
         port = try Self.freePort()
         log = scratch("agent.log")
@@ -26,7 +32,7 @@ final class AgentBox {
             endpoints:
               \(UpdateRepository.endpoint): {listen: "127.0.0.1:\(port)"}
             poll_interval: \(poll)
-            start_limit: 20s
+            start_limit: \(startLimit)
             \(more)
 
             """,
@@ -40,7 +46,7 @@ final class AgentBox {
     }
 
     /// A port that nothing listens on now.
-    private static func freePort() throws -> UInt16 {
+    static func freePort() throws -> UInt16 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()
@@ -124,6 +130,12 @@ final class AgentBox {
 
     func endpoint() throws -> EndpointView { EndpointView(value: try status()["endpoints"]?[0] ?? .null) }
 
+    /// Why the box does not know what is wanted today; nil where it does.
+    func problem() throws -> (waitingFor: String, sentence: String)? {
+        guard let problem = try status()["sync"], problem != .null else { return nil }
+        return (problem["waitingFor"]?.stringValue ?? "", problem["sentence"]?.stringValue ?? "")
+    }
+
     /// The sentence of `edgeagent why`.
     func why() throws -> String {
         try Programs.succeed(Programs.edgeagent, ["why", UpdateRepository.endpoint, "--store", store])
@@ -187,6 +199,8 @@ struct EndpointView: CustomStringConvertible {
     var result: String? { value["result"]?.stringValue }
     var lastResult: String? { value["last"]?["result"]?.stringValue }
     var lastSerial: Int? { value["last"]?["serial"]?.integerValue.map { Int($0) } }
+    /// What exactly is waited for, or went wrong with the last try.
+    var trouble: String { value["trouble"]?.stringValue ?? "" }
     var lastDetail: String { value["last"]?["detail"]?.stringValue ?? "" }
 
     var runtimes: [Runtime] {
@@ -202,5 +216,23 @@ struct EndpointView: CustomStringConvertible {
     var isServingCurrent: Bool {
         let serving = runtimes.filter { $0.phase == "serving" }
         return serving.count == 1 && serving[0].loaded == current
+    }
+}
+
+extension Programs {
+    /// Listens on a port of 127.0.0.1 until the descriptor is closed.
+    static func occupy(_ port: UInt16) throws -> Int32 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        address.sin_port = port.bigEndian
+        let result = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                bind(descriptor, pointer, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard result == 0, listen(descriptor, 1) == 0 else { throw POSIXError(operation: "listen", code: errno) }
+        return descriptor
     }
 }
