@@ -320,6 +320,7 @@ package final class Agent {
         case .retry(let name):
             let meant = hosts.filter { name == nil || $0.name == name }
             guard !meant.isEmpty else { return StoreError.noEndpoint(name: name?.text ?? "").message }
+            noteProblem = nil
             // An endpoint whose state could not be written is asked for nothing else than to go on.
             for host in meant { host.post(host.updater.machine.isHalted ? .waitEnded : .retry) }
             if let guest { answer(guest, .ok("retrying")) }
