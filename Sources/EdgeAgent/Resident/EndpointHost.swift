@@ -133,7 +133,7 @@ final class EndpointHost {
         return hasWorked || !events.isEmpty
     }
 
-    private func deliver(_ event: UpdateEvent, because words: String?) {
+    private func deliver(_ event: UpdateEvent, because words: String? = nil) {
         let now = environment.now()
         let before = (state, updater.machine.progress.waiting)
         do throws(UpdateRefusal) {
