@@ -519,7 +519,9 @@ final class EndpointHost {
                 let pause = restarts.ended(afterServing: now - runtime.since)
                 restartAt = now + pause
                 failedSlot = runtime.slot
-                say("the runtime \(runtime.handle.processID) ended by itself" + lastWords(of: runtime))
+                let words = lastWords(of: runtime)
+                let end = words.isEmpty ? "" : "; the end of its log" + words
+                say("the runtime \(runtime.handle.processID) ended by itself" + end)
                 observation?.crashed(runtime.bundle)
             }
         }
