@@ -41,6 +41,7 @@ let package = Package(
     targets: [
         // C libraries
         library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+        library("CGnuTLS", pkgConfig: "gnutls", apt: "libgnutls28-dev"),
         library("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
         library("CNettle", pkgConfig: "nettle", apt: "nettle-dev"),
         library("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
@@ -49,7 +50,7 @@ let package = Package(
 
         // C of our own: what Swift can't express (fork and exec, variadics, closed enums, the ABI of a library found at run time)
         .target(name: "CHTTPClient", dependencies: ["CCurl"]),
-        .target(name: "CHTTPServer", dependencies: ["CMicroHTTPD"]),
+        .target(name: "CHTTPServer", dependencies: ["CGnuTLS", "CMicroHTTPD"]),
         .target(name: "CONNXRuntime"),
         .target(name: "CProcess"),
         .target(name: "CScriptWorker", exclude: ["worker.py"]),
@@ -213,7 +214,7 @@ let package = Package(
         ),
         tests("FileSystemTests", ["FileSystem", "Digest", "Diagnostics"]),
         tests("HTTPClientTests", ["HTTPClient"]),
-        tests("HTTPServerTests", ["HTTPServer", "Diagnostics", "UnixSockets"]),
+        tests("HTTPServerTests", ["HTTPServer", "Crypto", "Diagnostics", "FileSystem", "UnixSockets"]),
         tests("JSONTests", ["JSON"]),
         tests(
             "PackagerTests",

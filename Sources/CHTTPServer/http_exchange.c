@@ -70,6 +70,8 @@ void exchange_reset(struct http_exchange *exchange) {
     exchange->route = 0;
     exchange->limit = 0;
     exchange->status = 0;
+    tls_peer_release(exchange->peer);
+    exchange->peer = NULL;
     buffer_reset(&exchange->body);
     buffer_reset(&exchange->headers);
     buffer_reset(&exchange->answer);
@@ -88,6 +90,7 @@ void http_exchange_retain(http_exchange *exchange) {
 void http_exchange_release(http_exchange *exchange) {
     if (atomic_fetch_sub_explicit(&exchange->references, 1, memory_order_acq_rel) != 1) return;
     pthread_mutex_destroy(&exchange->lock);
+    tls_peer_release(exchange->peer);
     free(exchange->body.bytes);
     free(exchange->headers.bytes);
     free(exchange->answer.bytes);
@@ -327,7 +330,7 @@ struct MHD_Response *exchange_response(struct http_exchange *exchange, bool clos
     return response;
 }
 
-void exchange_write_answer(struct http_exchange *exchange, int descriptor) {
+void exchange_write_answer(struct http_exchange *exchange, const struct watched *watched) {
     struct buffer text = {0};
     char line[128], date[64];
     time_t now = time(NULL);
@@ -347,6 +350,10 @@ void exchange_write_answer(struct http_exchange *exchange, int descriptor) {
     complete = complete && buffer_append(&text, "\r\n", 2, SIZE_MAX) &&
                buffer_append(&text, exchange->answer.bytes, exchange->answer.length, SIZE_MAX);
     // A refusal fits the socket's buffer, which is empty: earlier answers were sent before this request was read.
-    if (complete) (void)!send(descriptor, text.bytes, text.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (complete && watched->tls != NULL) {
+        tls_send(exchange->connection, text.bytes, text.length);
+    } else if (complete) {
+        (void)!send(watched->descriptor, text.bytes, text.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
     free(text.bytes);
 }

@@ -10,6 +10,23 @@
 
 #include "http_server.h"
 
+struct gnutls_certificate_credentials_st;
+
+struct http_tls {
+    atomic_int references;
+    struct gnutls_certificate_credentials_st *credentials;
+    enum http_clients clients;
+    bool hands_over_expired;
+};
+
+/// The certificate of a client. Constant, but for the count.
+struct tls_peer {
+    atomic_int references;
+    int64_t not_after;  // seconds since 1970
+    size_t length;
+    uint8_t der[];
+};
+
 struct buffer {
     uint8_t *bytes;
     size_t length;
@@ -57,6 +74,7 @@ struct http_exchange {
     uint64_t route;
     size_t limit;
     struct buffer body;
+    struct tls_peer *peer;  // one reference; NULL: none
 
     size_t charged;  // of the server's budget; the library's thread only
 
@@ -79,6 +97,9 @@ struct watched {
     int64_t nudge_interval_ms;
     bool linger_wanted;              // the library's thread only: linger when the library closes it
     struct http_exchange *deferred;  // a waiting request, one reference; guarded by the server's lock
+    struct http_server *server;      // with TLS only, from here ...
+    http_tls *tls;                   // one reference
+    struct tls_peer *peer;           // one reference; NULL: none was shown ... to here the library's thread only
     struct http_exchange *spare;     // the library's thread only: used again for the next request, one reference
     atomic_llong deadline_ms;        // on the coarse monotonic clock; 0: none
 };
@@ -87,6 +108,7 @@ struct http_server {
     struct http_server_callbacks callbacks;
     struct http_server_options options;
     struct MHD_Daemon *daemon;  // NULL once stopped
+    bool speaks_tls;            // constant
     atomic_bool draining;
     atomic_size_t active;
     atomic_size_t body_bytes;  // charged to open requests
@@ -104,7 +126,8 @@ struct http_server {
     uint32_t watched_count;
     uint32_t *free_indexes;
     uint32_t free_count;
-    uint32_t in_use_count;  // ... to here
+    uint32_t in_use_count;
+    http_tls *tls;  // one reference; NULL: plain HTTP ... to here
 
     pthread_t watcher;
     int epoll_descriptor;
@@ -112,6 +135,25 @@ struct http_server {
 };
 
 int64_t now_ms(void);
+struct watched *watched_of(struct MHD_Connection *connection);
+
+// TLS (http_tls.c)
+
+extern const char *const tls_priorities;
+/// Gives a new connection its credentials. False: it can't be served.
+bool tls_begin(struct http_server *server, struct watched *watched, struct MHD_Connection *connection);
+/// The connection is closed, its session gone.
+void tls_end(struct watched *watched);
+/// False: the client's certificate has expired since the handshake.
+bool tls_may_go_on(const struct watched *watched);
+/// Sends from the library's thread, as much as the socket takes.
+void tls_send(struct MHD_Connection *connection, const void *bytes, size_t length);
+bool tls_peer_has_expired(const struct tls_peer *peer);
+void tls_peer_retain(struct tls_peer *peer);
+/// NULL is allowed.
+void tls_peer_release(struct tls_peer *peer);
+/// What the library would ask for a certificate, were it not that its sessions have theirs.
+void *tls_unused_callback(void);
 
 // Where a request ends (http_framing.c)
 
@@ -146,7 +188,7 @@ void exchange_cancel(struct http_exchange *exchange);
 /// The answer as the library's response, the buffers staying with the exchange. NULL: no memory.
 struct MHD_Response *exchange_response(struct http_exchange *exchange, bool close);
 /// Writes the answer straight to the socket, for where the library can't: in the middle of a body.
-void exchange_write_answer(struct http_exchange *exchange, int descriptor);
+void exchange_write_answer(struct http_exchange *exchange, const struct watched *watched);
 
 // The watcher (http_watcher.c)
 

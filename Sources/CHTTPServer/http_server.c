@@ -18,7 +18,7 @@ static const int64_t longest_discarded = 64 * 1024;
 
 // MARK: - One request
 
-static struct watched *watched_of(struct MHD_Connection *connection) {
+struct watched *watched_of(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info != NULL ? info->socket_context : NULL;
 }
@@ -33,6 +33,10 @@ static void *on_request_line(void *context, const char *uri, struct MHD_Connecti
     struct http_server *server = context;
     struct watched *watched = watched_of(connection);
     if (watched == NULL) return NULL;
+    if (!tls_may_go_on(watched)) {  // the client connects anew, and is told why it can't
+        shutdown(watched->descriptor, SHUT_RDWR);
+        return NULL;
+    }
     int64_t deadline = now_ms() + server->options.request_deadline_ms;
     int64_t earlier = atomic_load_explicit(&watched->deadline_ms, memory_order_relaxed);
     set_deadline(watched, earlier != 0 && earlier < deadline ? earlier : deadline);
@@ -47,6 +51,8 @@ static void *on_request_line(void *context, const char *uri, struct MHD_Connecti
         if (exchange == NULL) return NULL;
     }
     exchange->connection = connection;
+    exchange->peer = watched->peer;
+    tls_peer_retain(exchange->peer);
     return exchange;
 }
 
@@ -144,7 +150,7 @@ static enum MHD_Result take_body(struct http_server *server, struct watched *wat
         server->callbacks.too_large(server->callbacks.context, exchange, (int64_t)exchange->limit);
     }
     if (atomic_load_explicit(&exchange->answer_state, memory_order_acquire) == ANSWER_SENT) {
-        exchange_write_answer(exchange, watched->descriptor);
+        exchange_write_answer(exchange, watched);
         watched->linger_wanted = true;
     }
     return MHD_NO;
@@ -268,12 +274,15 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
         atomic_fetch_add_explicit(&server->connections, 1, memory_order_relaxed);
         int descriptor = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         *socket_context = watcher_add(server, descriptor, now + server->options.request_deadline_ms);
-        if (*socket_context == NULL) shutdown(descriptor, SHUT_RDWR);  // never serve what can't be watched
+        bool served = *socket_context != NULL;  // never serve what can't be watched
+        if (served && server->speaks_tls) served = tls_begin(server, *socket_context, connection);
+        if (!served) shutdown(descriptor, SHUT_RDWR);
     } else if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         struct watched *watched = *socket_context;
         if (watched != NULL) {
             struct http_exchange *spare = watched->spare;
             watched->spare = NULL;
+            tls_end(watched);
             watcher_remove(server, watched);
             if (spare != NULL) {
                 end_charge(server, spare);
@@ -310,10 +319,17 @@ static struct MHD_Daemon *start_daemon(struct http_server *server) {
     const struct http_server_options *options = &server->options;
     // ITC is implied by suspend and resume; without it quiescing fails. ERROR_LOG goes to on_log, never to stderr.
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-    struct MHD_OptionItem pool[] = {
-        {options->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, options->threads, NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
+    struct MHD_OptionItem items[4];
+    size_t count = 0;
+    if (options->threads > 1) {
+        items[count++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, options->threads, NULL};
+    }
+    if (server->speaks_tls) {
+        flags |= MHD_USE_TLS;
+        items[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)tls_priorities};
+        items[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK, 0, tls_unused_callback()};
+    }
+    items[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
     return MHD_start_daemon(flags, 0, NULL, NULL, on_access, server,                    //
                             MHD_OPTION_EXTERNAL_LOGGER, on_log, server,                 // first, or stderr gets some
                             MHD_OPTION_LISTEN_SOCKET, options->listen_descriptor,       //
@@ -324,7 +340,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *server) {
                             MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,           //
                             MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,          //
                             MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,        //
-                            MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+                            MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 }
 
 static void destroy(struct http_server *server) {
@@ -332,6 +348,7 @@ static void destroy(struct http_server *server) {
         if (server->watched[i]->in_use && server->watched[i]->lingering) close(server->watched[i]->descriptor);
         free(server->watched[i]);
     }
+    http_tls_release(server->tls);
     free(server->watched);
     free(server->free_indexes);
     if (server->epoll_descriptor >= 0) close(server->epoll_descriptor);
@@ -378,6 +395,9 @@ http_server *http_server_start(const struct http_server_options *options,
     }
     server->callbacks = *callbacks;
     server->options = *options;
+    server->tls = options->tls;
+    server->speaks_tls = server->tls != NULL;
+    if (server->speaks_tls) http_tls_retain(server->tls);
     server->epoll_descriptor = server->wake_descriptor = -1;
     atomic_init(&server->last_activity_ms, now_ms());
     pthread_mutex_init(&server->lock, NULL);

@@ -41,6 +41,9 @@ package final class HTTPExchange: @unchecked Sendable {
     /// The first header of that name, in any case of letters.
     package func header(_ name: String) -> String? { reader.header(name) }
 
+    /// What the client has shown in the handshake; nil where it has shown nothing, or speaks plain HTTP.
+    package var clientCertificate: ClientCertificate? { ClientCertificate(pointer) }
+
     /// The whole body, in one piece, aligned to 16 bytes where it is not empty. Lent for the time of the call.
     package func withBody<Result, Failure: Error>(
         _ read: (UnsafeRawBufferPointer) throws(Failure) -> Result

@@ -36,12 +36,12 @@ package final class HTTPServer: Sendable {
             throw .listening(error)
         }
         let callees = Callees(handler: handler, log: configuration.log)
-        var options = configuration.options(listeningOn: socket.descriptor)
-        var callbacks = callees.callbacks
-        var code: Int32 = 0
-        guard let server = http_server_start(&options, &callbacks, &code) else {
+        let server: OpaquePointer
+        do throws(HTTPServerError) {
+            server = try HTTPServer.start(socket, address, configuration, callees)
+        } catch {
             if case .inherited = address {} else { socket.close() }
-            throw .cannotStart(address: address, code: code)
+            throw error
         }
         self.address = socket.address
         self.server = server
@@ -49,9 +49,41 @@ package final class HTTPServer: Sendable {
         self.socket = Mutex(socket)
     }
 
+    private static func start(
+        _ socket: ListeningSocket,
+        _ address: ListenAddress,
+        _ configuration: HTTPServerConfiguration,
+        _ callees: Callees
+    ) throws(HTTPServerError) -> OpaquePointer {
+        var callbacks = callees.callbacks
+        var code: Int32 = 0
+        var server: OpaquePointer?
+        if let tls = configuration.tls {
+            let handle = try TLSHandle(tls)
+            var options = configuration.options(listeningOn: socket.descriptor, tls: handle.pointer)
+            server = http_server_start(&options, &callbacks, &code)
+        } else {
+            var options = configuration.options(listeningOn: socket.descriptor, tls: nil)
+            server = http_server_start(&options, &callbacks, &code)
+        }
+        guard let server else { throw .cannotStart(address: address, code: code) }
+        return server
+    }
+
     deinit {
         stop()
         http_server_free(server)
+    }
+
+    /// Uses another certificate, key and authorities for connections that begin from now on, as when a certificate was
+    /// renewed. Connections that are open keep what they have. From any thread.
+    ///
+    /// - Throws: `unusableTLS`, then all stays as it was; so for a server that was started without TLS.
+    package func replaceTLS(_ tls: HTTPServerTLS) throws(HTTPServerError) {
+        let handle = try TLSHandle(tls)
+        guard http_server_replace_tls(server, handle.pointer) else {
+            throw .unusableTLS(reason: "it was started without")
+        }
     }
 
     /// The TCP port, nil on a Unix socket.

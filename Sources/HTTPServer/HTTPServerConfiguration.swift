@@ -20,9 +20,12 @@ package struct HTTPServerConfiguration: Sendable {
     /// Takes what the library reports, one message at a time, on any thread. Nil: it is dropped.
     package var log: (@Sendable (String) -> Void)?
 
+    /// Nil: plain HTTP, and nothing of TLS is touched.
+    package var tls: HTTPServerTLS?
+
     package init() {}
 
-    func options(listeningOn descriptor: Int32) -> http_server_options {
+    func options(listeningOn descriptor: Int32, tls: OpaquePointer?) -> http_server_options {
         http_server_options(
             listen_descriptor: descriptor,
             threads: UInt32(clamping: max(1, threads)),
@@ -31,7 +34,8 @@ package struct HTTPServerConfiguration: Sendable {
             idle_seconds: UInt32(clamping: max(1, idleTimeout.components.seconds)),
             request_deadline_ms: max(1, requestDeadline.wholeMilliseconds),
             response_deadline_ms: max(1, responseDeadline.wholeMilliseconds),
-            linger_ms: max(1, lingerTime.wholeMilliseconds)
+            linger_ms: max(1, lingerTime.wholeMilliseconds),
+            tls: tls
         )
     }
 }

@@ -8,6 +8,8 @@ package enum HTTPServerError: ExplainedError, Equatable {
     case listening(ListenError)
     /// The server's threads could not be started, with the `errno`.
     case cannotStart(address: ListenAddress, code: Int32)
+    /// A certificate, key or authority is none, or they don't belong together.
+    case unusableTLS(reason: String)
     /// The socket was handed over before, or the server has stopped.
     case notListening(address: ListenAddress)
 
@@ -15,6 +17,7 @@ package enum HTTPServerError: ExplainedError, Equatable {
         switch self {
         case .listening(let error): error.message
         case .cannotStart(let address, let code): "can't start the server on \(address): \(systemMessage(code))"
+        case .unusableTLS(let reason): "the server can't speak TLS: \(reason)"
         case .notListening(let address): "the server on \(address) no longer holds its listening socket"
         }
     }
@@ -27,6 +30,7 @@ package enum HTTPServerError: ExplainedError, Equatable {
         switch self {
         case .listening(let error): error.exitCode
         case .cannotStart: .unavailable
+        case .unusableTLS: .configuration
         case .notListening: .software
         }
     }

@@ -83,6 +83,8 @@ package struct HTTPRequestHead: ~Copyable {
     package func header(_ name: String) -> String? { reader.header(name) }
     /// All headers in order.
     package var headers: [HTTPHeader] { reader.headers }
+    /// What the client has shown in the handshake; nil where it has shown nothing, or speaks plain HTTP.
+    package var clientCertificate: ClientCertificate? { ClientCertificate(reader.pointer) }
 }
 
 // MARK: - From C

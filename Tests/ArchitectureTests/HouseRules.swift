@@ -83,7 +83,8 @@ struct HouseRules {
     /// What the resident agent and the launcher must not link: they talk to nobody but the box's own processes.
     func agentLinksTooMuch() -> [String] {
         let refused: Set<String> = [
-            "BundleFormat", "CCurl", "CMicroHTTPD", "COpenSSL", "CYAML", "CZstd", "Crypto", "HTTPClient", "HTTPServer",
+            "BundleFormat", "CCurl", "CGnuTLS", "CMicroHTTPD", "COpenSSL", "CYAML", "CZstd", "Crypto", "HTTPClient",
+            "HTTPServer",
             "UpdateFramework", "YAML", "Zstd",
         ]
         return ["edgeagent", "edgelaunch"].flatMap { program in

@@ -43,7 +43,8 @@ private let table = """
     CContainment:
     CCurl:
     CHTTPClient:    CCurl
-    CHTTPServer:    CMicroHTTPD
+    CGnuTLS:
+    CHTTPServer:    CGnuTLS CMicroHTTPD
     CMicroHTTPD:
     CNettle:
     CONNXRuntime:

@@ -14,6 +14,7 @@
 
 typedef struct http_server http_server;
 typedef struct http_exchange http_exchange;
+typedef struct http_tls http_tls;
 
 /// What the server calls. `context` is handed back unchanged and must stay valid until http_server_stop has returned.
 struct http_server_callbacks {
@@ -50,7 +51,39 @@ struct http_server_options {
     int64_t response_deadline_ms;
     /// How long a refused client is listened to after the answer, so that closing does not destroy it on its way.
     int64_t linger_ms;
+    /// NULL: plain HTTP, and nothing of TLS is touched. The server keeps a reference of its own.
+    http_tls *tls;
 };
+
+// TLS. A client that is refused gets an alert that says why, and nothing of it reaches a callback but `log`.
+
+enum http_clients {
+    HTTP_CLIENTS_NOT_ASKED,
+    /// A client may show no certificate; one that it shows must be good.
+    HTTP_CLIENTS_OPTIONAL,
+    HTTP_CLIENTS_REQUIRED,
+};
+
+/// PEM texts, not NULL unless it is said, and lent for the time of the call.
+struct http_tls_options {
+    const char *certificate_chain;  // the server's first
+    const char *key;                // unencrypted
+    enum http_clients clients;
+    const char *client_authorities;  // NULL where clients are not asked
+    /// A certificate that has expired, but is good otherwise, is taken too.
+    bool hands_over_expired;
+};
+
+enum { HTTP_TLS_REASON_SIZE = 160 };
+
+/// What connections use. NULL: `reason` says why. The caller gives its reference back with http_tls_release.
+http_tls *http_tls_create(const struct http_tls_options *options, char reason[HTTP_TLS_REASON_SIZE]);
+void http_tls_retain(http_tls *tls);
+/// NULL is allowed.
+void http_tls_release(http_tls *tls);
+
+/// Connections from now on use this; the others keep what they have. False: the server speaks plain HTTP. Any thread.
+bool http_server_replace_tls(http_server *server, http_tls *tls);
 
 enum http_method {
     HTTP_METHOD_OTHER,
@@ -123,6 +156,10 @@ bool http_exchange_visit_header(http_exchange *exchange, const char *name, size_
 /// All headers in order; all query items in order, `+` already a space, still percent-encoded.
 void http_exchange_visit_headers(http_exchange *exchange, http_pair_visitor visitor, void *context);
 void http_exchange_visit_query(http_exchange *exchange, http_pair_visitor visitor, void *context);
+
+/// The certificate that the client has shown and that was found good, as DER; NULL: none. Valid while a reference is held.
+/// `has_expired` says so at this moment.
+const void *http_exchange_client_certificate(const http_exchange *exchange, size_t *length, bool *has_expired);
 
 /// The body. Valid while a reference is held, from `handle` on. Never NULL.
 const void *http_exchange_body(const http_exchange *exchange, size_t *length);
