@@ -1,7 +1,7 @@
 // Starts a child process with a prepared set of descriptors, limits and signals. (This process itself: process_memory.h.)
 //
-// Why in C: between fork and exec only async-signal-safe calls are allowed, and Swift may allocate or take locks
-// anywhere. Everything that needs memory is prepared before the fork.
+// Why in C: before exec only async-signal-safe calls are allowed in the child, which runs on its parent's memory, and
+// Swift may allocate or take locks anywhere. Everything that needs memory is prepared before.
 //
 // Threads: every function may be called from any thread at any time.
 #pragma once
