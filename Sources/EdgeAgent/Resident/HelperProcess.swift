@@ -13,13 +13,13 @@ final class HelperProcess {
     /// Longer output is cut from the front: the outcome is the last line.
     private static let limitBytes = 64 << 10
 
-    init(_ program: String, _ arguments: [String]) throws(ProcessError) {
+    init(_ program: String, _ arguments: [String], environment: [String: String]) throws(ProcessError) {
         let pipe = try Processes.outputPipe()
         defer { close(pipe.writeEnd) }
         let specification = ProcessSpecification(
             program: program,
             arguments: arguments,
-            environment: Processes.inheritedEnvironment(),
+            environment: environment,
             // What it says besides is told in the outcome's sentence, once and not at every poll.
             descriptors: [1: pipe.writeEnd, 2: pipe.writeEnd],
             group: .new,
@@ -89,6 +89,8 @@ final class HelperLane {
     }
 
     private let program: String
+    /// Read once: it does not change, and reading it takes more code than all else of a poll.
+    private let environment = Processes.inheritedEnvironment()
     private var waiting: [Job] = []
     private var running: (job: Job, process: HelperProcess, end: Duration?)?
 
@@ -137,7 +139,7 @@ final class HelperLane {
             guard running == nil, !waiting.isEmpty else { return hasEnded }
             let job = waiting.removeFirst()
             do throws(ProcessError) {
-                let process = try HelperProcess(program, job.arguments)
+                let process = try HelperProcess(program, job.arguments, environment: environment)
                 running = (job, process, job.limit.map { now + $0 })
             } catch {
                 hasEnded = true
