@@ -1,5 +1,6 @@
 import Deployment
 import Testing
+import WallClock
 
 @testable import EdgeAgent
 
@@ -40,6 +41,25 @@ import Testing
         }
         #expect(disk.states.count == 1)
         #expect(updater.machine.result == .noDeployment)
+    }
+
+    /// Eleven days at a poll every ten seconds: nothing is kept of a poll, in memory or on the disk.
+    @Test func isAsLargeAfterAHundredThousandPollsAsAfterOne() throws {
+        var updater = try start()
+        let outcomes: [SyncResult] = [.nothing(.noDeployment), .alreadyInstalled(Sample.candidate)]
+        var after: [(state: [UInt8], machine: UpdateMachine)] = []
+        for number in 0..<100_000 {
+            let clock = ClockReading.trusted(UTCTime(seconds: 1_800_000_000 + 10 * Int64(number)))
+            let ten = Duration.seconds(10)
+            var actions = try updater.deliver(.poll, after: ten, at: clock, save: disk.save)
+            #expect(actions == [.sync])
+            actions = try updater.deliver(.synced(outcomes[number % 2]), at: clock, save: disk.save)
+            #expect(actions.isEmpty)
+            if number < 2 { after.append((try updater.state.encoded(), updater.machine)) }
+        }
+        #expect(try updater.state.encoded() == after[1].state)
+        #expect(updater.machine == after[1].machine)
+        #expect(disk.states.count == 1)
     }
 
     @Test func writesOncePerStep() throws {
