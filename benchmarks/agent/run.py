@@ -2,8 +2,8 @@
 
     run.py --programs DIR [--minutes N] [--poll SECONDS]
 
-A box with one endpoint served follows a repository folder. Beside it, in the same run: floor.c, which does the same with
-C's means, and the services of rauc and swupdate where they are installed (apt-get install rauc rauc-service dbus
+A box with one endpoint served follows a repository folder. Beside it, in the same run: floor.c, which does the same
+with C's means, and the services of rauc and swupdate where they are installed (apt-get install rauc rauc-service dbus
 swupdate), which do not poll. Writes RESULTS.md and results.json beside this file; README.md one folder up tells the
 method. Everything happens on this machine and in a temporary folder.
 """
@@ -100,8 +100,8 @@ class Peers:
     def certificate(self):
         path = self.folder / "certificate.pem"
         support.run(
-            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", self.folder / "key.pem", "-out", path,
-            "-days", "30", "-subj", "/CN=benchmark",
+            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", self.folder / "key.pem",
+            "-out", path, "-days", "30", "-subj", "/CN=benchmark",
         )
         return path
 
@@ -121,8 +121,8 @@ class Peers:
             (self.folder / "system.conf").write_text(RAUC.format(folder=self.folder))
             # The bus ends with the command it was started for.
             pid_file = self.folder / "rauc.pid"
-            script = f"export DBUS_STARTER_BUS_TYPE=session; echo $$ > {pid_file}; exec rauc -c {self.folder}/system.conf " \
-                "--override-boot-slot=A service"
+            script = f"export DBUS_STARTER_BUS_TYPE=session; echo $$ > {pid_file}; " \
+                f"exec rauc -c {self.folder}/system.conf --override-boot-slot=A service"
             if self.launch(["dbus-run-session", "--", "sh", "-c", script]):
                 yield Process("rauc service", int(pid_file.read_text()))
         if shutil.which("swupdate"):
@@ -204,13 +204,14 @@ def markdown(found):
         f"- Machine: {found['machine']}.",
         f"- {found['minutes']:g} minutes, a poll every {found['poll_s']} s (10 % more or less).",
         "",
-        "| process | PSS MiB, first sample | last sample | median | largest | private MiB | of it written to | processor ms a minute | "
-        "its helpers' | wakes a minute |",
+        "| process | PSS MiB, first sample | last sample | median | largest | private MiB | of it written to | "
+        "processor ms a minute | its helpers' | wakes a minute |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in processes.items():
         lines.append(
-            f"| {name} | {row['pss_first_mib']:.2f} | {row['pss_last_mib']:.2f} | {row['pss_median_mib']:.2f} | {row['pss_max_mib']:.2f} | "
+            f"| {name} | {row['pss_first_mib']:.2f} | {row['pss_last_mib']:.2f} | "
+            f"{row['pss_median_mib']:.2f} | {row['pss_max_mib']:.2f} | "
             f"{row['private_mib']:.2f} | {row['private_dirty_mib']:.2f} | {row['own_ms_per_minute']:.2f} | "
             f"{row['children_ms_per_minute']:.0f} | {row['wakes_per_minute']:.0f} |"
         )
@@ -218,13 +219,13 @@ def markdown(found):
     ratio = agent["own_ms_per_minute"] / floor["own_ms_per_minute"]
     lines += [
         "",
-        f"Agent and runtime together: {whole:.1f} MiB. Nothing else stays: helpers and the launcher end with their work.",
+        f"Agent and runtime together: {whole:.1f} MiB. Nothing else stays: helpers and launchers end with their work.",
         f"The agent's processor time is {ratio:.1f} times the floor's.",
         "",
         "| bar | measured | verdict |",
         "|---|---|---|",
-        f"| PSS at most {PSS_MIB} MiB at rest | {agent['pss_median_mib']:.2f} MiB (median of the samples; a sample that "
-        f"falls into a poll shows up to {agent['pss_max_mib']:.2f}) | "
+        f"| PSS at most {PSS_MIB} MiB at rest | {agent['pss_median_mib']:.2f} MiB (median; a sample that falls "
+        f"into a poll shows up to {agent['pss_max_mib']:.2f}) | "
         f"{'reached' if agent['pss_median_mib'] <= PSS_MIB else '**missed**'} |",
         f"| processor at most {CPU_MS} ms a minute at a poll every 10 s | {agent['own_ms_per_minute']:.1f} ms; "
         f"the floor takes {floor['own_ms_per_minute']:.1f} ms | "

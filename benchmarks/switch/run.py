@@ -4,8 +4,9 @@
 
 Two parts. Control protocol: N switches between runtimes, by Tests/EndToEndTests/judges/handover.py, which does with
 them what an agent does, and N/10 between a model and a script. Agent: N deployments of two bundles in turn through a
-signed repository, each followed by a box from fetching to committing, within M minutes. Writes RESULTS.md and results.json beside this file; README.md one
-folder up tells the method. Everything happens on loopback and in a temporary folder.
+signed repository, each followed by a box from fetching to committing, within M minutes. Writes RESULTS.md and
+results.json beside this file; README.md one folder up tells the method. Everything happens on loopback and in a
+temporary folder.
 """
 
 import argparse

@@ -127,7 +127,9 @@ def run(options):
 def markdown(found):
     update, bundle = found["update"], found["update"]["bundle"]
     parts = {
-        "MANIFEST, as a signed target": found["manifest_bytes"] + bundle["manifestBytes"], "index": bundle["indexBytes"], "tables": bundle["tableBytes"],
+        "MANIFEST, as a signed target": found["manifest_bytes"] + bundle["manifestBytes"],
+        "index": bundle["indexBytes"],
+        "tables": bundle["tableBytes"],
         "data": bundle["dataBytes"],
     }
     total = sum(parts.values())
@@ -184,8 +186,9 @@ def main():
     bundle = found["update"]["bundle"]
     # Everything that moved must be in the sum.
     counted = sum(bundle[name] for name in ("manifestBytes", "indexBytes", "tableBytes", "dataBytes"))
-    if found["update"]["sent"]["bundle"]["bodies"] != counted:
-        print(f"error: the server sent {found['update']['sent']['bundle']['bodies']} bytes, {counted} are accounted for")
+    sent = found["update"]["sent"]["bundle"]["bodies"]
+    if sent != counted:
+        print(f"error: the server sent {sent} bytes, {counted} are accounted for", file=sys.stderr)
         return 1
     return 0
 
