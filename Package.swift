@@ -49,7 +49,7 @@ let package = Package(
         library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
 
         // C of our own: what Swift can't express (fork and exec, variadics, closed enums, the ABI of a library found at run time)
-        .target(name: "CHTTPClient", dependencies: ["CCurl"]),
+        .target(name: "CHTTPClient", dependencies: ["CCurl"], linkerSettings: [.linkedLibrary("ssl")]),
         .target(name: "CHTTPServer", dependencies: ["CGnuTLS", "CMicroHTTPD"]),
         .target(name: "CONNXRuntime"),
         .target(name: "CProcess"),
@@ -213,7 +213,7 @@ let package = Package(
             exclude: ["judges"]
         ),
         tests("FileSystemTests", ["FileSystem", "Digest", "Diagnostics"]),
-        tests("HTTPClientTests", ["HTTPClient"]),
+        tests("HTTPClientTests", ["HTTPClient", "Crypto", "HTTPServer", "UnixSockets"]),
         tests("HTTPServerTests", ["HTTPServer", "Crypto", "Diagnostics", "FileSystem", "UnixSockets"]),
         tests("JSONTests", ["JSON"]),
         tests(

@@ -5,6 +5,10 @@ package struct HTTPClientConfiguration: Sendable {
     package var userAgent = "edge"
     /// A PEM file to trust instead of the system's certificate authorities.
     package var certificateAuthorities: String?
+    /// The same as PEM text, instead of the file.
+    package var pinnedAuthorities: [UInt8]?
+    /// What is shown to servers that ask for a certificate.
+    package var identity: HTTPClientIdentity?
     /// For resolving the name, connecting and the TLS handshake together.
     package var connectTimeout = Duration.seconds(15)
     /// A transfer that stays below this for `slowPeriod` is cut off.
@@ -14,6 +18,116 @@ package struct HTTPClientConfiguration: Sendable {
     package var redirectLimit = 5
 
     package init() {}
+}
+
+/// A certificate to show, with its key.
+package struct HTTPClientIdentity: Sendable {
+    /// PEM text: the certificate, then what leads from it to its authority.
+    package var certificateChain: [UInt8]
+    /// PEM text, unencrypted. Secret: it enters no message.
+    package var privateKey: [UInt8]
+
+    package init(certificateChain: [UInt8], privateKey: [UInt8]) {
+        self.certificateChain = certificateChain
+        self.privateKey = privateKey
+    }
+}
+
+/// A secret that says who asks. It prints as nothing, so that no log and no error holds it.
+package struct BearerToken: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    let text: String
+
+    /// Nil where it is not 1 to 4096 characters of a token (RFC 6750 section 2.1).
+    package init?(_ text: String) {
+        let others = Array("-._~+/=:".utf8)
+        guard (1...4096).contains(text.utf8.count),
+            text.utf8.allSatisfy({ byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"):
+                    true
+                default: others.contains(byte)
+                }
+            })
+        else { return nil }
+        self.text = text
+    }
+
+    package var description: String { "(token)" }
+    package var debugDescription: String { description }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+/// A request that changes something, or that says who asks. Never sent on to where a redirect points.
+package struct HTTPClientRequest: Sendable {
+    package enum Method: String, Sendable { case get = "GET", post = "POST", put = "PUT", delete = "DELETE" }
+
+    package var method: Method
+    /// Taken as it is written.
+    package var url: String
+    package var body: [UInt8]
+    package var headers: [(name: String, value: String)]
+    /// Sent over HTTPS, and over HTTP to this machine only.
+    package var token: BearerToken?
+
+    package init(
+        _ method: Method = .post,
+        _ url: String,
+        contentType: String? = nil,
+        headers: [(name: String, value: String)] = [],
+        body: [UInt8] = [],
+        token: BearerToken? = nil
+    ) {
+        self.method = method
+        self.url = url
+        self.body = body
+        self.headers = (contentType.map { [("Content-Type", $0)] } ?? []) + headers
+        self.token = token
+    }
+
+    /// The lines to be sent, each with a NUL; nil where one can't be.
+    fileprivate var lines: [[CChar]]? {
+        var lines = headers
+        if let token { lines.append(("Authorization", "Bearer \(token.text)")) }
+        var encoded: [[CChar]] = []
+        for (name, value) in lines {
+            let hyphen = UInt8(ascii: "-")
+            let isName = name.utf8.allSatisfy { byte in
+                byte == hyphen || (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte | 0x20)
+            }
+            guard !name.isEmpty, isName, value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else { return nil }
+            // libcurl takes a colon with nothing behind it for the wish to leave a header out.
+            let text = value.isEmpty ? "\(name);" : "\(name): \(value)"
+            encoded.append(text.utf8.map { CChar(bitPattern: $0) } + [0])
+        }
+        if !headers.contains(where: { $0.name.lowercased() == "content-type" }) {
+            // Else libcurl says that a form comes.
+            encoded.append("Content-Type:".utf8.map { CChar(bitPattern: $0) } + [0])
+        }
+        return encoded
+    }
+
+    /// Whether a secret may travel there: encrypted, or not beyond this machine.
+    fileprivate var keepsSecrets: Bool {
+        let lower = url.lowercased()
+        if lower.hasPrefix("https://") { return true }
+        guard lower.hasPrefix("http://") else { return false }
+        let host = lower.dropFirst(7).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        return ["127.0.0.1", "[::1]", "localhost"].contains {
+            host == $0 || host.hasPrefix("\($0):") && !host.contains("@")
+        }
+    }
+}
+
+/// What a server answered to a request that was sent, whatever the status.
+package struct HTTPClientAnswer: Sendable, Equatable {
+    package let status: Int
+    package let body: [UInt8]
+    /// When to ask again, where the server says so.
+    package let retryAfter: Duration?
+
+    /// A 2xx.
+    package var isSuccess: Bool { (200..<300).contains(status) }
 }
 
 /// What a server answered.
@@ -54,7 +168,7 @@ package struct HTTPAnswerHead: Sendable, Equatable {
     }
 }
 
-/// GET over HTTP and HTTPS, by libcurl; proxies as the environment says (`https_proxy`, `no_proxy`). Blocks its caller,
+/// Requests over HTTP and HTTPS, TLS 1.2 at least, by libcurl; proxies as the environment says (`https_proxy`, `no_proxy`). Blocks its caller,
 /// keeps connections open between calls, and is used by one thread at a time.
 package final class HTTPClient {
     private let client: OpaquePointer
@@ -63,15 +177,27 @@ package final class HTTPClient {
         var made: OpaquePointer?
         configuration.userAgent.withCString { userAgent in
             withOptionalCString(configuration.certificateAuthorities) { authorities in
-                var options = http_client_options(
-                    user_agent: userAgent,
-                    certificate_authorities: authorities,
-                    connect_timeout_ms: configuration.connectTimeout.milliseconds,
-                    minimum_bytes_per_second: Int64(configuration.minimumBytesPerSecond),
-                    slow_seconds: max(1, configuration.slowPeriod.components.seconds),
-                    redirect_limit: Int64(configuration.redirectLimit)
-                )
-                made = http_client_new(&options)
+                var options = http_client_options()
+                options.user_agent = userAgent
+                options.certificate_authorities = authorities
+                options.connect_timeout_ms = configuration.connectTimeout.milliseconds
+                options.minimum_bytes_per_second = Int64(configuration.minimumBytesPerSecond)
+                options.slow_seconds = max(1, configuration.slowPeriod.components.seconds)
+                options.redirect_limit = Int64(configuration.redirectLimit)
+                let identity = configuration.identity
+                withOptionalBytes(configuration.pinnedAuthorities) { authorities in
+                    withOptionalBytes(identity?.certificateChain) { certificate in
+                        withOptionalBytes(identity?.privateKey) { key in
+                            options.authorities_pem = authorities?.baseAddress
+                            options.authorities_pem_length = authorities?.count ?? 0
+                            options.certificate_pem = certificate?.baseAddress
+                            options.certificate_pem_length = certificate?.count ?? 0
+                            options.key_pem = key?.baseAddress
+                            options.key_pem_length = key?.count ?? 0
+                            made = http_client_new(&options)
+                        }
+                    }
+                }
             }
         }
         guard let made else { throw .cannotStart }
@@ -104,25 +230,9 @@ package final class HTTPClient {
         let failure = withEscaping(begin, receive) { receiver in
             url.withCString { url in
                 withOptionalCString(rangeText) { range in
-                    var request = http_client_request(
-                        url: url,
-                        range: range,
-                        timeout_ms: timeout?.milliseconds ?? 0,
-                        limit_bytes: Int64(limitBytes),
-                        context: Unmanaged.passUnretained(receiver).toOpaque(),
-                        begin: { context, status, contentRange in
-                            guard let context else { return false }
-                            let receiver = Unmanaged<Receiver>.fromOpaque(context).takeUnretainedValue()
-                            let text = contentRange.map { String(cString: $0) }
-                            return receiver.begin(HTTPAnswerHead(status: Int(status), contentRange: text))
-                        },
-                        receive: { context, bytes, length in
-                            guard let context else { return false }
-                            let receiver = Unmanaged<Receiver>.fromOpaque(context).takeUnretainedValue()
-                            return receiver.take(UnsafeRawBufferPointer(start: bytes, count: length))
-                        }
-                    )
-                    http_client_get(client, &request, &response)
+                    var request = receiver.request(url, limitBytes: limitBytes, timeout: timeout)
+                    request.range = range
+                    http_client_send(client, &request, &response)
                 }
             }
             return receiver.failure
@@ -131,6 +241,52 @@ package final class HTTPClient {
         if let error = error(of: response, url: url, limitBytes: limitBytes) { throw error }
         let seconds = response.retry_after_seconds
         return HTTPClientResponse(status: Int(response.status), retryAfter: seconds > 0 ? .seconds(seconds) : nil)
+    }
+
+    /// Sends a request and gathers the answer, an error's too. Redirects are answers like others here.
+    ///
+    /// - Parameters:
+    ///   - limitBytes: an answer with a longer body is `tooLarge`.
+    ///   - timeout: for the whole request.
+    /// - Throws: `badURL` too where a header can't be sent, or a token would travel unencrypted.
+    package func send(
+        _ request: HTTPClientRequest,
+        limitBytes: Int,
+        timeout: Duration
+    ) throws(HTTPClientError) -> HTTPClientAnswer {
+        guard !request.url.utf8.contains(0) else { throw .badURL(request.url, reason: "it holds a zero byte") }
+        guard let lines = request.lines else { throw .badURL(request.url, reason: "a header can't be sent to it") }
+        guard request.token == nil || request.keepsSecrets else {
+            throw .badURL(request.url, reason: "a token is sent over HTTPS only")
+        }
+        var body: [UInt8] = []
+        var response = http_client_response()
+        withEscaping({ _ in }, { body.append(contentsOf: $0) }) { receiver in
+            request.url.withCString { url in
+                withPointers(to: lines) { headers in
+                    request.body.withUnsafeBytes { content in
+                        request.method.rawValue.withCString { method in
+                            var sent = receiver.request(url, limitBytes: limitBytes, timeout: timeout)
+                            sent.method = method
+                            // An empty body is a body too, of all but GET and DELETE.
+                            let hasBody = !content.isEmpty || request.method == .post || request.method == .put
+                            sent.body = hasBody ? content.baseAddress ?? UnsafeRawPointer(url) : nil
+                            sent.body_length = content.count
+                            sent.headers = headers.baseAddress
+                            sent.header_count = headers.count
+                            http_client_send(client, &sent, &response)
+                        }
+                    }
+                }
+            }
+        }
+        if let error = error(of: response, url: request.url, limitBytes: limitBytes) { throw error }
+        let seconds = response.retry_after_seconds
+        return HTTPClientAnswer(
+            status: Int(response.status),
+            body: body,
+            retryAfter: seconds > 0 ? .seconds(seconds) : nil
+        )
     }
 
     private func error(of response: http_client_response, url: String, limitBytes: Int) -> HTTPClientError? {
@@ -143,6 +299,9 @@ package final class HTTPClient {
         case HTTP_CLIENT_BAD_URL: .badURL(url, reason: reason)
         case HTTP_CLIENT_UNREACHABLE: .unreachable(url: url, reason: reason)
         case HTTP_CLIENT_TIMED_OUT: .timedOut(url: url, reason: reason)
+        case HTTP_CLIENT_REFUSED:
+            .certificateRefused(url: url, problem: ClientCertificateProblem(alert: Int(response.alert)))
+        case HTTP_CLIENT_BAD_CERTIFICATE: .unusableCertificate(url: url, reason: reason)
         case HTTP_CLIENT_UNTRUSTED: .untrusted(url: url, reason: reason)
         default: .broken(url: url, reason: reason)
         }
@@ -161,6 +320,27 @@ private final class Receiver {
     ) {
         beginning = begin
         receiving = receive
+    }
+
+    /// A GET that hands its answer to this receiver, which must outlive it.
+    func request(_ url: UnsafePointer<CChar>, limitBytes: Int, timeout: Duration?) -> http_client_request {
+        var request = http_client_request()
+        request.url = url
+        request.timeout_ms = timeout?.milliseconds ?? 0
+        request.limit_bytes = Int64(limitBytes)
+        request.context = Unmanaged.passUnretained(self).toOpaque()
+        request.begin = { context, status, contentRange in
+            guard let context else { return false }
+            let receiver = Unmanaged<Receiver>.fromOpaque(context).takeUnretainedValue()
+            let text = contentRange.map { String(cString: $0) }
+            return receiver.begin(HTTPAnswerHead(status: Int(status), contentRange: text))
+        }
+        request.receive = { context, bytes, length in
+            guard let context else { return false }
+            let receiver = Unmanaged<Receiver>.fromOpaque(context).takeUnretainedValue()
+            return receiver.take(UnsafeRawBufferPointer(start: bytes, count: length))
+        }
+        return request
     }
 
     func begin(_ head: HTTPAnswerHead) -> Bool { succeeds { try beginning(head) } }
@@ -198,4 +378,26 @@ extension Duration {
 
 private func withOptionalCString(_ text: String?, _ body: (UnsafePointer<CChar>?) -> Void) {
     if let text { text.withCString { body($0) } } else { body(nil) }
+}
+
+private func withOptionalBytes(_ bytes: [UInt8]?, _ body: (UnsafeRawBufferPointer?) -> Void) {
+    if let bytes { bytes.withUnsafeBytes { body($0) } } else { body(nil) }
+}
+
+/// Lends C the texts, each ended by a NUL.
+private func withPointers(
+    to texts: [[CChar]],
+    _ body: (UnsafeBufferPointer<UnsafePointer<CChar>?>) -> Void
+) {
+    // One piece that does not move, and where each text begins in it.
+    let all = texts.flatMap { $0 }
+    all.withUnsafeBufferPointer { buffer in
+        var offset = 0
+        var pointers: [UnsafePointer<CChar>?] = []
+        for text in texts {
+            pointers.append(buffer.baseAddress.map { $0 + offset })
+            offset += text.count
+        }
+        pointers.withUnsafeBufferPointer(body)
+    }
 }

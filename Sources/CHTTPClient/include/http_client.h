@@ -1,4 +1,4 @@
-// GET over libcurl, in the shape that Swift can call: curl_easy_setopt and curl_easy_getinfo are variadic.
+// Requests over libcurl, in the shape that Swift can call: curl_easy_setopt and curl_easy_getinfo are variadic.
 //
 // What the shim adds: bodies of answers other than 2xx never reach the receiver and end early, redirects never leave
 // HTTPS, and libcurl's results become the few that a caller can tell apart.
@@ -16,6 +16,14 @@ struct http_client_options {
     const char *user_agent;
     /// A PEM file to trust instead of the system's certificate authorities, copied; NULL: the system's.
     const char *certificate_authorities;
+    /// The same as PEM bytes, copied, instead of the file; NULL: none.
+    const void *authorities_pem;
+    size_t authorities_pem_length;
+    /// What is shown to servers that ask, as PEM bytes, copied; NULL: nothing.
+    const void *certificate_pem;
+    size_t certificate_pem_length;
+    const void *key_pem;
+    size_t key_pem_length;
     /// Resolving, connecting and the TLS handshake together.
     int64_t connect_timeout_ms;
     /// Fewer bytes a second than this for `slow_seconds` end the transfer.
@@ -29,6 +37,14 @@ struct http_client_request {
     const char *url;
     /// `0-99` for the first hundred bytes; NULL: everything.
     const char *range;
+    /// `POST` and the like; NULL: GET. With a method redirects are not followed, and the body of any answer is received.
+    const char *method;
+    /// Lent; NULL where `body_length` is 0.
+    const void *body;
+    size_t body_length;
+    /// Lines of headers, each ended by a NUL; NULL: none.
+    const char *const *headers;
+    size_t header_count;
     /// For the whole request; 0: no such limit.
     int64_t timeout_ms;
     /// The most bytes that a body may have.
@@ -55,6 +71,10 @@ enum http_client_outcome {
     HTTP_CLIENT_TIMED_OUT,
     /// The peer is not who it should be, or TLS failed otherwise.
     HTTP_CLIENT_UNTRUSTED,
+    /// The peer does not take the certificate that was shown, or wants one; `alert` says which.
+    HTTP_CLIENT_REFUSED,
+    /// The certificate or key to be shown can't be used.
+    HTTP_CLIENT_BAD_CERTIFICATE,
     /// The connection broke, or the answer is no HTTP.
     HTTP_CLIENT_BROKEN,
 };
@@ -65,6 +85,8 @@ struct http_client_response {
     int status;
     /// From Retry-After, a date turned into seconds from now; 0 without one.
     int64_t retry_after_seconds;
+    /// The number of the TLS alert that ended the connection (RFC 8446 section 6); 0 without one.
+    int alert;
     /// What libcurl says about a failure; empty after an answer.
     char message[256];
 };
@@ -76,5 +98,5 @@ http_client *http_client_new(const struct http_client_options *options);
 void http_client_free(http_client *client);
 
 /// Sends the request and waits for its end. Nothing of `request` is kept.
-void http_client_get(http_client *client, const struct http_client_request *request,
-                     struct http_client_response *response);
+void http_client_send(http_client *client, const struct http_client_request *request,
+                      struct http_client_response *response);
