@@ -12,6 +12,7 @@ import WallClock
         limits.classBytes = [.state: 500, .metrics: 600, .logs: 600, .samples: 500]
         limits.segmentBytes = 220
         limits.syncMilliseconds = 10
+        limits.journalBytes = 300
         return limits
     }()
 
@@ -35,7 +36,7 @@ import WallClock
     private static func work(_ storage: MemoryStorage, _ promises: inout Promises) {
         do {
             var writer = try SpoolWriter(storage, limits: limits)
-            var reader = try SpoolReader(storage)
+            var reader = try SpoolReader(storage, journalBytes: 300)
             for number in 0..<70 as Range<UInt64> {
                 let spoolClass = SpoolClass.allCases[Int(number * 7 % 11 % 4)]
                 let payload = [UInt8](repeating: UInt8(number), count: Int(number % 23))
@@ -58,7 +59,7 @@ import WallClock
     private static func check(_ storage: MemoryStorage, _ promises: Promises, isPowerCut: Bool, _ where: String) throws
     {
         var writer = try SpoolWriter(storage, limits: limits)
-        var reader = try SpoolReader(storage)
+        var reader = try SpoolReader(storage, journalBytes: 300)
         let there = try reader.next(.oldest, limitBytes: 1 << 20)
         let ids = Set(there.map(\.id))
         #expect(ids.count == there.count, "twice the same, \(`where`)")

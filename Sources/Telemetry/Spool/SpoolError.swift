@@ -44,6 +44,10 @@ package struct SpoolLimits: Hashable, Sendable {
     package var recordBytes = 128 << 10
     /// Records other than of state are on the disk after this time at the latest, if records come.
     package var syncMilliseconds: UInt64 = 60_000
+    /// The writer's journal is written anew, shorter, when it has grown to this.
+    package var journalBytes = Self.defaultJournalBytes
+
+    package static let defaultJournalBytes = 64 << 10
 
     package init() {}
 }

@@ -18,7 +18,8 @@ enum SpoolFormat {
 
     static func frame(_ body: [UInt8]) -> [UInt8] {
         let length = littleEndian(UInt32(truncatingIfNeeded: body.count))
-        return frameMark + length + littleEndian(CRC32C.checksum(length + body)) + body
+        let checksum = CRC32C.checksum(body[...], after: CRC32C.checksum(length[...]))
+        return frameMark + length + littleEndian(checksum) + body
     }
 
     /// The bodies of all whole frames from `offset`, and where the last of them ends.
@@ -28,8 +29,8 @@ enum SpoolFormat {
         while let length = length(ofFrameAt: offset, in: bytes), length <= bytes.count - offset - frameHeaderCount {
             let start = offset + frameHeaderCount
             let body = bytes[start..<(start + length)]
-            let checked = [bytes[(offset + 4)..<(offset + 8)], body].joined()
-            guard CRC32C.checksum(checked) == number(bytes[(offset + 8)..<start], as: UInt32.self) else { break }
+            let checksum = CRC32C.checksum(body, after: CRC32C.checksum(bytes[(offset + 4)..<(offset + 8)]))
+            guard checksum == number(bytes[(offset + 8)..<start], as: UInt32.self) else { break }
             bodies.append(body)
             offset = start + length
         }

@@ -84,15 +84,19 @@ struct SpoolJournal {
     static let acknowledged = "acknowledged"
     /// What the writer of a spool writes: what it had to drop.
     static let dropped = "dropped"
-    /// From this size on it is written anew.
-    static let compactAt = 64 << 10
-
     let name: String
+    /// From this size on it is written anew.
+    private let limitBytes: Int
     private(set) var ledger = SpoolLedger()
     private var end = 0
 
-    init(_ name: String, in storage: some SpoolStorage) throws(FileError) {
+    init(
+        _ name: String,
+        in storage: some SpoolStorage,
+        limitBytes: Int = SpoolLimits.defaultJournalBytes
+    ) throws(FileError) {
         self.name = name
+        self.limitBytes = limitBytes
         guard let bytes = try storage.read(name, limit: SpoolFormat.fileLimit) else { return }
         guard bytes.starts(with: SpoolFormat.journalHeader) else { return }
         let frames = SpoolFormat.bodies(in: bytes, from: SpoolFormat.journalHeader.count)
@@ -117,7 +121,7 @@ struct SpoolJournal {
 
     /// Writes it anew where it has grown long. `oldest` is the first number of the oldest file of each class.
     mutating func compact(in storage: some SpoolStorage, oldest: [SpoolClass: UInt64]) throws(FileError) {
-        guard end >= Self.compactAt else { return }
+        guard end >= limitBytes else { return }
         var short = ledger
         short.fill(below: oldest)
         let bytes = SpoolFormat.journalHeader + short.lines.flatMap { SpoolFormat.frame($0.body) }

@@ -17,9 +17,10 @@ package struct SpoolReader<Storage: SpoolStorage> {
     private let storage: Storage
     private var journal: SpoolJournal
 
-    package init(_ storage: Storage) throws(FileError) {
+    /// - Parameter journalBytes: the size at which its journal is written anew, shorter.
+    package init(_ storage: Storage, journalBytes: Int = SpoolLimits.defaultJournalBytes) throws(FileError) {
         self.storage = storage
-        journal = try SpoolJournal(SpoolJournal.acknowledged, in: storage)
+        journal = try SpoolJournal(SpoolJournal.acknowledged, in: storage, limitBytes: journalBytes)
     }
 
     /// Own journal and the writer's.

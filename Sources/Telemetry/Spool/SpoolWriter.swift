@@ -28,7 +28,7 @@ package struct SpoolWriter<Storage: SpoolStorage> {
     package init(_ storage: Storage, limits: SpoolLimits = SpoolLimits()) throws(FileError) {
         self.storage = storage
         self.limits = limits
-        journal = try SpoolJournal(SpoolJournal.dropped, in: storage)
+        journal = try SpoolJournal(SpoolJournal.dropped, in: storage, limitBytes: limits.journalBytes)
         ledger = journal.ledger
         for (name, bytes) in try storage.list() {
             guard let id = SpoolSegment(name: name) else { continue }
