@@ -209,6 +209,7 @@ private let small: SpoolLimits = {
         for number in 1...30 as ClosedRange<UInt64> { _ = try writer.append([1], to: .state, at: stamp(number)) }
         let records = try reader.next(.newest, limitBytes: 1_000)
         #expect(records.first?.id.sequence == 30)
+        #expect(try FileSystem.status(of: path)?.permissions == 0o700)
         #expect(records.count + Int(try reader.losses().records) == 30)
         try reader.acknowledge(records.map(\.id))
         try writer.refresh()

@@ -26,10 +26,16 @@ package final class SpoolFolder: SpoolStorage {
     package let path: String
     private let lock: FileLock
 
-    /// Makes the folder where there is none, and waits until nobody else has the role.
+    /// Makes the folder where there is none, for its owner only, and waits until nobody else has the role.
     package init(_ path: String, as role: Role) throws(FileError) {
         self.path = path
-        if try FileSystem.status(of: path) == nil { try FileSystem.createDirectories(path) }
+        if try FileSystem.status(of: path) == nil {
+            try FileSystem.createDirectories(FileSystem.parent(of: path))
+            // Somebody in the other role may be as far.
+            do throws(FileError) {
+                try FileSystem.createDirectory(path, mode: 0o700)
+            } catch .failed(_, _, EEXIST) {}
+        }
         let lockPath = FileSystem.join(path, role == .writer ? ".writer.lock" : ".reader.lock")
         _ = try File.openForUpdate(lockPath, mode: 0o600)
         lock = try FileLock(lockPath)
