@@ -40,7 +40,6 @@ import Testing
             let endpoint = try box.wait(for: "the refusal of \(bad.version)", seconds: 30) {
                 $0.lastSerial == serial && $0.state == "Idle"
             }
-            print("\(bad.version): \(endpoint.lastDetail)")
             #expect(endpoint.lastResult == "rejected" && endpoint.result == "rejected", "\(endpoint)")
             #expect(endpoint.lastDetail.contains(bad.words), "\(endpoint.lastDetail)")
             let why = try box.why()
@@ -161,7 +160,6 @@ import Testing
         try disk.fillInodes(leaving: 50)
         try repository.deploy(.many)
         let endpoint = try box.wait(for: "the setback") { $0.waiting == "disk" }
-        print("\(endpoint.state): \(endpoint.trouble)")
         #expect(endpoint.result == "waitingFor(disk)")
         #expect(endpoint.trouble.contains("no space left on device"), "\(endpoint.trouble)")
         #expect(try box.why().contains(endpoint.trouble))
@@ -234,7 +232,6 @@ import Testing
         try repository.deploy(.better)
         let endpoint = try box.wait(for: "the wait") { $0.waiting == "retry" }
         #expect(endpoint.result == "waitingFor(retry)")
-        print("\(name): \(endpoint.trouble)")
         #expect(!endpoint.trouble.isEmpty)
         #expect(try box.why().contains(endpoint.trouble))
         try expectServing(box, "\(name) does not work")
@@ -300,7 +297,6 @@ import Testing
             )
             #expect(!result.isSuccess)
             #expect(result.errorText.contains(mistake.1), "\(result.errorText)")
-            print("\(result.status): \(result.errorText)")
         }
     }
 }

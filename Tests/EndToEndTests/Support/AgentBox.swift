@@ -131,8 +131,10 @@ final class AgentBox {
     func endpoint() throws -> EndpointView { EndpointView(value: try status()["endpoints"]?[0] ?? .null) }
 
     /// Why the box does not know what is wanted today; nil where it does.
-    func problem() throws -> (waitingFor: String, sentence: String)? {
-        guard let problem = try status()["sync"], problem != .null else { return nil }
+    func problem() throws -> (waitingFor: String, sentence: String)? { Self.problem(in: try status()) }
+
+    static func problem(in status: JSONValue) -> (waitingFor: String, sentence: String)? {
+        guard let problem = status["sync"], problem != .null else { return nil }
         return (problem["waitingFor"]?.stringValue ?? "", problem["sentence"]?.stringValue ?? "")
     }
 
