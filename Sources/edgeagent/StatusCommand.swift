@@ -12,6 +12,7 @@ enum StatusCommand {
         "status",
         summary: "show what every endpoint runs, and what its update is at",
         discussion: ["What RUNS shows is asked of the runtime itself: the bundle that it has loaded."],
+        examples: [Example("For a program", "edgeagent status --json")],
         options: [Box.json],
         exitCodes: [.configuration, .dataError, .incompatible, .noPermission],
         run: { try print(try Box.layout($0), $0, $1, asJSON: $0[Box.json]) }
@@ -63,6 +64,7 @@ enum WhyCommand {
     static let command = Command(
         "why",
         summary: "say in a sentence why an endpoint is as it is, and which rules say so",
+        examples: [Example("Of one endpoint", "edgeagent why digits")],
         arguments: [endpoint],
         options: [Box.json],
         exitCodes: [.configuration, .dataError, .incompatible],
@@ -85,6 +87,7 @@ enum HistoryCommand {
     static let command = Command(
         "history",
         summary: "list what happened to each endpoint, oldest first",
+        examples: [Example("Of one endpoint", "edgeagent history digits")],
         arguments: [endpoint],
         options: [Box.json],
         exitCodes: [.configuration, .dataError, .incompatible],

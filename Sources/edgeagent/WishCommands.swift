@@ -12,13 +12,41 @@ enum Wishing {
     static func carryOut(_ wish: AgentWish, _ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
         let layout = try Box.layout(arguments)
         let waits = !arguments[noWait]
+        let before = steps(layout)
         if try isCarriedOutByAgent(wish, layout) {
             if waits { try waitUntilIdle(layout) }
         } else {
             try Box.configure(arguments)
             try carryOutHere(wish, layout, terminal)
         }
-        return try StatusCommand.print(layout, arguments, terminal, asJSON: false)
+        let code = try StatusCommand.print(layout, arguments, terminal, asJSON: false)
+        if waits, let failure = try failure(of: wish, since: before, layout) { throw failure }
+        return code
+    }
+
+    /// How far the history of each endpoint went.
+    private static func steps(_ layout: StoreLayout) -> [EndpointName: Int] {
+        let endpoints = (try? BoxStatus.read(layout))?.endpoints ?? []
+        return Dictionary(endpoints.map { ($0.name, $0.state.history.entries.last?.sequence ?? 0) }) { first, _ in first
+        }
+    }
+
+    /// An update that has ended badly since: scripts go by the exit code. Going back was what a rollback asked for.
+    private static func failure(
+        of wish: AgentWish,
+        since before: [EndpointName: Int],
+        _ layout: StoreLayout
+    ) throws -> AgentRefusal? {
+        if case .rollback = wish { return nil }
+        for endpoint in try BoxStatus.read(layout).endpoints {
+            let reached = endpoint.state.history.entries.last?.sequence ?? 0
+            guard reached > before[endpoint.name] ?? 0, endpoint.state.progress.attempt == nil,
+                let ending = endpoint.state.progress.last?.ending, ending.result.isFailure
+            else { continue }
+            let detail = ending.detail.isEmpty ? "" : ": \(ending.detail)"
+            return AgentRefusal(message: "\(endpoint.name): \(ending.result.sentence)\(detail)")
+        }
+        return nil
     }
 
     private static func isCarriedOutByAgent(_ wish: AgentWish, _ layout: StoreLayout) throws -> Bool {
@@ -40,7 +68,7 @@ enum Wishing {
                 continue
             }
             try agent.run()
-            if let problem = agent.problem { throw AgentRefusal(message: problem) }
+            if let problem = agent.problem { throw problem }
             if agent.wasStopped { throw Interruption() }
             return
         }
@@ -72,8 +100,9 @@ enum SyncCommand {
     static let command = Command(
         "sync",
         summary: "look at the repository now, and carry out what it says",
+        examples: [Example("Look now, not at the next poll", "edgeagent sync")],
         options: [Wishing.noWait],
-        exitCodes: [.configuration, .tryAgain, .unavailable, .ioError],
+        exitCodes: [.failed, .configuration, .tryAgain, .unavailable, .ioError],
         run: { try Wishing.carryOut(.sync, $0, $1) }
     )
 }
@@ -85,9 +114,10 @@ enum RetryCommand {
     static let command = Command(
         "retry",
         summary: "forget what was found against bundles, and try again",
+        examples: [Example("After the reason is gone", "edgeagent retry digits")],
         arguments: [endpoint],
         options: [Wishing.noWait],
-        exitCodes: [.configuration, .tryAgain, .unavailable, .ioError],
+        exitCodes: [.failed, .configuration, .tryAgain, .unavailable, .ioError],
         run: run
     )
 
@@ -118,7 +148,7 @@ enum InstallCommand {
         ],
         arguments: [media],
         options: [Wishing.noWait],
-        exitCodes: [.configuration, .tryAgain, .dataError, .signatureInvalid, .noInput, .ioError],
+        exitCodes: [.failed, .configuration, .tryAgain, .dataError, .signatureInvalid, .noInput, .ioError],
         run: run
     )
 
@@ -135,9 +165,10 @@ enum RollbackCommand {
     static let command = Command(
         "rollback",
         summary: "go back to the bundle before, until a newer deployment or a retry",
+        examples: [Example("Leave the bundle that serves", "edgeagent rollback digits")],
         arguments: [endpoint],
         options: [Wishing.noWait],
-        exitCodes: [.configuration, .tryAgain, .unavailable, .ioError],
+        exitCodes: [.failed, .configuration, .tryAgain, .unavailable, .ioError],
         run: run
     )
 

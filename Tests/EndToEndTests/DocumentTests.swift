@@ -6,6 +6,7 @@ import Testing
 @Suite(.programs, .oneByOne) struct DocumentTests {
     private static let documents = [
         "README.md", "examples/digits/README.md", "examples/digits-script/README.md", "docs/repository.md",
+        "docs/agent.md", "docs/box.md",
     ]
 
     /// The fenced blocks of a document: what stands between two fences, every other one.
@@ -77,6 +78,12 @@ import Testing
 
 /// Command lines of our programs in a text, to be compared with their help.
 struct CommandLines {
+    /// By their names.
+    private static let programs = Dictionary(
+        Programs.all.map { (FileSystem.name(of: $0), $0) },
+        uniquingKeysWith: { first, _ in first }
+    )
+
     private let lines: [[String]]
 
     var count: Int { lines.count }
@@ -87,7 +94,7 @@ struct CommandLines {
         lines = joined.split(separator: "\n").compactMap { line in
             var words = line.drop { $0 == " " }.split(separator: " ").map(String.init)
             if words.first == "$" { words.removeFirst() }
-            guard let program = words.first, ["edgepack", "edgeruntime"].contains(program) else { return nil }
+            guard let program = words.first, Self.programs[program] != nil else { return nil }
             guard indented == 0 || line.prefix(while: { $0 == " " }).count == indented else { return nil }
             return Array(words.prefix { !["|", ">", "&", "&&", "#", "2>"].contains($0) })
         }
@@ -96,7 +103,7 @@ struct CommandLines {
     /// Each names a command that is there, and only options that its help lists.
     func check() throws {
         for words in lines {
-            let program = words[0] == "edgepack" ? Programs.edgepack : Programs.edgeruntime
+            let program = try #require(Self.programs[words[0]])
             let command = words.dropFirst().prefix { $0.allSatisfy { $0.isLowercase } }
             // `edgepack sign FILE`: a lower-case argument may follow, so that the longest command that has help is taken.
             let found = (1...max(1, command.count)).reversed().lazy.compactMap { count -> String? in

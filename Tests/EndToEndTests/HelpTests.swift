@@ -24,9 +24,13 @@ import Testing
         ] { #expect(packager.contains(command), "\(packager)") }
         let runtime = try Self.commands(of: Programs.edgeruntime).map { $0.joined(separator: " ") }
         for command in ["serve", "check", "score"] { #expect(runtime.contains(command), "\(runtime)") }
+        let agent = try Self.commands(of: Programs.edgeagent).map { $0.joined(separator: " ") }
+        for command in ["run", "sync", "status", "why", "retry", "install", "rollback", "history"] {
+            #expect(agent.contains(command), "\(agent)")
+        }
     }
 
-    @Test(arguments: Programs.areThere ? [Programs.edgepack, Programs.edgeruntime] : [])
+    @Test(arguments: Programs.areThere ? Programs.all : [])
     func helpNamesUsageOptionsExitCodesAndAnExample(_ program: String) throws {
         let name = FileSystem.name(of: program)
         for command in try Self.commands(of: program) where !["help", "completions", "manual"].contains(command[0]) {
@@ -41,7 +45,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Programs.areThere ? [Programs.edgepack, Programs.edgeruntime] : [])
+    @Test(arguments: Programs.areThere ? Programs.all : [])
     func completionsAndTheManualAreWhatTheirReadersRead(_ program: String) throws {
         let scratch = try Scratch()
         let bash = try scratch.write(Programs.succeed(program, ["completions", "bash"]), to: "completion.bash")

@@ -38,6 +38,8 @@ package final class Agent {
     /// Told when the sync under way has ended.
     private var waitingGuests: [MessageConnection] = []
     private var lastOutcome: HelperOutcome?
+    /// Why ``Options/once`` was not even begun.
+    private var refusal: AgentRefusal?
     private var nextTrim: Duration = .zero
     /// Whether it was told to stop with ``Options/once`` before that had come to its end.
     package private(set) var wasStopped = false
@@ -142,7 +144,7 @@ package final class Agent {
 
     private func begin(_ wish: AgentWish?) {
         guard let wish else { return }
-        if let refusal = carryOut(wish, for: nil) { lastOutcome = .refused(refusal) }
+        refusal = carryOut(wish, for: nil)
     }
 
     private func loop() throws {
@@ -263,7 +265,9 @@ package final class Agent {
         }
         let told = waitingGuests
         waitingGuests = []
-        for guest in told { answer(guest, outcome == .done ? .ok("synced") : .refused(outcome.sentence)) }
+        for guest in told {
+            answer(guest, outcome == .done ? .ok("synced") : .refused(outcome.sentence, outcome.exitCode))
+        }
         scheduleNextPoll()
     }
 
@@ -300,8 +304,8 @@ package final class Agent {
         guard let message = try? guest.receive(limit: AgentWish.limitBytes, milliseconds: 0) else {
             return dismiss(guest)
         }
-        guard let wish = AgentWish(message.bytes) else { return answer(guest, .refused("that is no wish")) }
-        if let refusal = carryOut(wish, for: guest) { answer(guest, .refused(refusal)) }
+        guard let wish = AgentWish(message.bytes) else { return answer(guest, .refused("that is no wish", .usage)) }
+        if let refusal = carryOut(wish, for: guest) { answer(guest, .refused(refusal.message, refusal.exitCode)) }
     }
 
     private func answer(_ guest: MessageConnection, _ answer: AgentAnswer) {
@@ -315,7 +319,7 @@ package final class Agent {
     }
 
     /// Nil where it is being done, or why not.
-    private func carryOut(_ wish: AgentWish, for guest: MessageConnection?) -> String? {
+    private func carryOut(_ wish: AgentWish, for guest: MessageConnection?) -> AgentRefusal? {
         switch wish {
         case .ping:
             guard let guest else { break }
@@ -326,21 +330,31 @@ package final class Agent {
                 answer(guest, .ok((isSettled ? AgentPresence.idle : .working).words))
             }
         case .sync:
-            guard box.repository != nil else { return "this box has no repository, it takes local media" }
+            guard box.repository != nil else {
+                return AgentRefusal(
+                    message: "this box has no repository, it takes local media",
+                    exitCode: .configuration
+                )
+            }
             if let guest, !waitingGuests.contains(where: { $0 === guest }) { waitingGuests.append(guest) }
             beginSync()
         case .retry(let name):
             let meant = hosts.filter { name == nil || $0.name == name }
-            guard !meant.isEmpty else { return StoreError.noEndpoint(name: name?.text ?? "").message }
+            guard !meant.isEmpty else { return AgentRefusal(StoreError.noEndpoint(name: name?.text ?? "")) }
             noteProblem = nil
             // An endpoint whose state could not be written is asked for nothing else than to go on.
             for host in meant { host.post(host.updater.machine.isHalted ? .waitEnded : .retry) }
             if let guest { answer(guest, .ok("retrying")) }
         case .rollback(let name, let who):
             guard let host = hosts.first(where: { $0.name == name }) else {
-                return StoreError.noEndpoint(name: name.text).message
+                return AgentRefusal(StoreError.noEndpoint(name: name.text))
             }
-            guard host.canRollBack else { return "\(name) has nothing to go back to, or is in the middle of an update" }
+            guard host.canRollBack else {
+                return AgentRefusal(
+                    message: "\(name) has nothing to go back to, or is in the middle of an update",
+                    exitCode: .tryAgain
+                )
+            }
             host.post(.rollBackRequested(by: who))
             if let guest { answer(guest, .ok("rolling back")) }
         case .install(let path): install(path, for: guest)
@@ -354,7 +368,7 @@ package final class Agent {
             lastOutcome = outcome
             guard outcome == .done else {
                 say("install: \(outcome.sentence)")
-                if let guest { answer(guest, .refused(outcome.sentence)) }
+                if let guest { answer(guest, .refused(outcome.sentence, outcome.exitCode)) }
                 return
             }
             media = path
@@ -366,9 +380,10 @@ package final class Agent {
         }
     }
 
-    /// How the wish of ``Options/once`` went; nil where it went well.
-    package var problem: String? {
+    /// Why the wish of ``Options/once`` was not carried out; nil where it was.
+    package var problem: AgentRefusal? {
+        if let refusal { return refusal }
         guard let lastOutcome, lastOutcome != .done else { return nil }
-        return lastOutcome.sentence
+        return AgentRefusal(message: lastOutcome.sentence, exitCode: lastOutcome.exitCode)
     }
 }

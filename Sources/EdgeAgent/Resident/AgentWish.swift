@@ -1,4 +1,5 @@
 package import Deployment
+package import Diagnostics
 
 /// What somebody on the box asks the resident agent for, over its socket: one message, one answer.
 package enum AgentWish: Equatable, Sendable {
@@ -53,7 +54,8 @@ package enum AgentWish: Equatable, Sendable {
 /// What the resident answers.
 package enum AgentAnswer: Equatable, Sendable {
     case ok(String)
-    case refused(String)
+    /// Why not, and what the command ends with that asked.
+    case refused(String, ExitCode)
 
     package static let limitBytes = 8 << 10
 
@@ -62,7 +64,10 @@ package enum AgentAnswer: Equatable, Sendable {
         if text == "ok" || text.hasPrefix("ok ") {
             self = .ok(String(text.dropFirst(3)))
         } else if text.hasPrefix("error ") {
-            self = .refused(String(text.dropFirst(6)))
+            let words = text.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
+            guard words.count == 3, let code = Int32(words[1]) else { return nil }
+            // A newer agent may have more codes.
+            self = .refused(String(words[2]), ExitCode(rawValue: code) ?? .failed)
         } else {
             return nil
         }
@@ -71,7 +76,7 @@ package enum AgentAnswer: Equatable, Sendable {
     package var bytes: [UInt8] {
         switch self {
         case .ok(let words): Array("ok \(words)".utf8.prefix(Self.limitBytes))
-        case .refused(let words): Array("error \(words)".utf8.prefix(Self.limitBytes))
+        case .refused(let words, let code): Array("error \(code.rawValue) \(words)".utf8.prefix(Self.limitBytes))
         }
     }
 }

@@ -1,4 +1,5 @@
 package import Deployment
+package import Diagnostics
 internal import JSON
 
 /// What `edgeagent-sync` says of its work, in the last object that it prints.
@@ -46,6 +47,17 @@ package enum HelperOutcome: Hashable, Sendable {
         switch self {
         case .done: "done"
         case .failed(_, let words), .refused(let words), .damaged(let words), .waiting(_, let words): words
+        }
+    }
+
+    /// What a command ends with that asked for it.
+    package var exitCode: ExitCode {
+        switch self {
+        case .done: .done
+        case .failed(.network, _): .unavailable
+        case .failed(.disk, _): .ioError
+        case .failed, .waiting: .tryAgain
+        case .refused, .damaged: .dataError
         }
     }
 

@@ -53,7 +53,8 @@ extension AgentEnvironment {
         // The runtime listens on; the file stays for the agents to come.
         defer { control.close(removingFile: false) }
         let log = Descriptor(adopting: try LogFile.open(layout.log(host.name, slot)))
-        let request = try LaunchRequest(.serve, endpoint: host.name.text, slot: slot.launched, bundle: bundle)
+        var request = try LaunchRequest(.serve, endpoint: host.name.text, slot: slot.launched, bundle: bundle)
+        request.memoryLimitBytes = store.memoryLimit(of: bundle)
         let launched = try launcher.launch(request, channel: control.descriptor, log: log.number)
         host.say(
             "started the runtime \(launched.handle.processID) for \(bundle.hex.prefix(12)), "
@@ -74,6 +75,7 @@ extension AgentEnvironment {
         let taken = host.runtimes.map(\.slot)
         let slot = Slot.allCases.first { !taken.contains($0) } ?? host.serving?.slot.other ?? .blue
         var request = try LaunchRequest(.check, endpoint: host.name.text, slot: slot.launched, bundle: order.bundle)
+        request.memoryLimitBytes = store.memoryLimit(of: order.bundle)
         if let acceptance = order.acceptance {
             request.acceptance = .init(document: acceptance.location.path, data: acceptance.data)
         }

@@ -28,7 +28,7 @@ package enum AgentCall {
         let message = try connection.receive(limit: AgentAnswer.limitBytes, milliseconds: longestWait)
         switch message.flatMap({ AgentAnswer($0.bytes) }) {
         case .ok(let words): return words
-        case .refused(let words): throw AgentRefusal(message: words)
+        case .refused(let words, let code): throw AgentRefusal(message: words, exitCode: code)
         case nil: throw AgentRefusal(message: "the agent ended before it answered")
         }
     }
@@ -46,10 +46,14 @@ package enum AgentCall {
 /// The agent did not do what it was asked for.
 package struct AgentRefusal: ExplainedError, Equatable {
     package let message: String
+    package let exitCode: ExitCode
 
-    package init(message: String) { self.message = message }
+    package init(message: String, exitCode: ExitCode = .failed) {
+        self.message = message
+        self.exitCode = exitCode
+    }
 
-    package var exitCode: ExitCode { .failed }
+    init(_ error: StoreError) { self.init(message: error.message, exitCode: error.exitCode) }
 }
 
 /// What a running agent answers to a ping.

@@ -87,7 +87,7 @@ package struct BoxStatus: Sendable {
                         counters: runtime.phase == .serving ? runtime.counters() : nil
                     )
                 },
-                titles: titles(of: bundles.compactMap { $0 }, layout)
+                titles: titles(of: bundles.compactMap { $0 }, store)
             )
         }
         return BoxStatus(
@@ -99,13 +99,10 @@ package struct BoxStatus: Sendable {
         )
     }
 
-    private static func titles(of bundles: [SHA256Digest], _ layout: StoreLayout) -> [SHA256Digest: Title] {
+    private static func titles(of bundles: [SHA256Digest], _ store: AgentStore) -> [SHA256Digest: Title] {
         var titles: [SHA256Digest: Title] = [:]
         for bundle in Set(bundles) {
-            let path = FileSystem.join(layout.generation(bundle), "MANIFEST.json")
-            guard let bytes = try? FileSystem.read(path, limit: Manifest.limits.bytes),
-                let manifest = try? Manifest.parse(bytes)
-            else { continue }
+            guard let manifest = store.manifest(of: bundle) else { continue }
             titles[bundle] = Title(name: manifest.name, version: manifest.version)
         }
         return titles

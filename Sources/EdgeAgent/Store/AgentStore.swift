@@ -1,4 +1,6 @@
+package import BundleManifest
 package import Deployment
+package import Digest
 internal import FileSystem
 internal import Glibc
 internal import JSON
@@ -65,6 +67,16 @@ package struct AgentStore: Sendable {
         let bytes = try FileSystem.read(layout.document(location.path), limit: Self.documentBytes)
         return try Acceptance.parse(bytes, at: location)
     }
+
+    /// The manifest of an installed bundle; nil where none can be read.
+    package func manifest(of bundle: SHA256Digest) -> Manifest? {
+        let path = FileSystem.join(layout.generation(bundle), "MANIFEST.json")
+        guard let bytes = try? FileSystem.read(path, limit: Manifest.limits.bytes) else { return nil }
+        return try? Manifest.parse(bytes)
+    }
+
+    /// What a bundle says that a runtime of it takes at most; nil where it says nothing.
+    func memoryLimit(of bundle: SHA256Digest) -> Int? { manifest(of: bundle)?.endpoint.memoryBytes }
 
     private static let documentBytes = 1 << 20
 

@@ -1,4 +1,5 @@
 import Deployment
+import Diagnostics
 import Digest
 import EdgeAgent
 import FileSystem
@@ -151,7 +152,7 @@ import WallClock
     func whatIsNoWishIsNone(_ text: String) { #expect(AgentWish(Array(text.utf8)) == nil) }
 
     @Test func answersComeThrough() {
-        for answer in [AgentAnswer.ok("synced"), .refused("no repository: none")] {
+        for answer in [AgentAnswer.ok("synced"), .refused("no repository: none", .usage)] {
             #expect(AgentAnswer(answer.bytes) == answer)
         }
         #expect(AgentAnswer(Array("okay".utf8)) == nil)
