@@ -18,6 +18,9 @@ enum OnceCommand {
         discussion: [
             "The runtime gets a session of its own and no death signal: it lives on when this program and the agent end."
         ],
+        examples: [
+            Example("As the agent starts it", "edgelaunch once --fd 3 --store /var/lib/edgeagent")
+        ],
         options: [descriptor] + SharedParameters.all,
         exitCodes: [.done, .failed, .usage, .noInput, .unavailable, .configuration],
         run: run
