@@ -147,7 +147,7 @@ import Testing
         try disk.free()
         try box.succeed("retry")
         try box.waitUntilServing(2)
-        try box.stop()
+        try end(box, on: disk)
     }
 
     /// There are bytes, and no files: it ends in the midst of taking the bundle in.
@@ -169,7 +169,7 @@ import Testing
         try disk.freeInodes()
         try box.succeed("retry")
         try box.waitUntilServing(9)
-        try box.stop()
+        try end(box, on: disk)
     }
 
     /// Not even the agent's own state can be written: updates stand still, and whoever asks is told.
@@ -193,7 +193,15 @@ import Testing
         try disk.freeInodes()
         _ = try box.command("retry", "--no-wait")
         try box.waitUntilServing(9)
+        try end(box, on: disk)
+    }
+
+    /// Ends all that runs from the disk before it goes.
+    private func end(_ box: AgentBox, on disk: SmallDisk) throws {
+        let runtimes = box.runtimeProcesses
         try box.stop()
+        for runtime in runtimes { kill(runtime, SIGKILL) }
+        withExtendedLifetime(disk) {}
     }
 
     // MARK: Programs that are not there
