@@ -58,6 +58,20 @@ import Testing
         try box.stop()
     }
 
+    /// There is nothing to go back to: the only bundle is started again, also while it is observed.
+    @Test func theFirstBundleIsStartedAgainWhileItIsObserved() throws {
+        try repository.deploy("digits@7", "--soak", "3")
+        let box = try AgentBox(repository.path, root: repository.root)
+        try box.start()
+        let endpoint = try box.wait(for: "the observation") { $0.state == "Observe" && $0.isServingCurrent }
+        let first = try #require(endpoint.runtimes.first?.process)
+        kill(first, SIGKILL)
+        let after = try box.waitUntilServing(7)
+        #expect(after.runtimes.first?.process != first)
+        #expect(after.lastResult == "successful")
+        try box.stop()
+    }
+
     @Test func aSecondAgentIsRefused() throws {
         let box = try servingBox()
         let result = try box.command("run")

@@ -28,8 +28,14 @@ package struct RuntimeCounters: Hashable, Sendable {
 /// Judges a candidate that serves, by its deployment's gates and by what no candidate may do.
 package struct ObservationJudge: Hashable, Sendable {
     package let gates: Gates
+    private let standardCrashes: Gates.Threshold
 
-    package init(_ gates: Gates) { self.gates = gates }
+    /// - Parameter hasWayBack: whether another bundle could serve in its place. Where none could, being started again
+    ///   serves callers better than nothing does, so that two crashes are forgiven unless the deployment says otherwise.
+    package init(_ gates: Gates, hasWayBack: Bool = true) {
+        self.gates = gates
+        standardCrashes = hasWayBack ? Gates.defaultCrashes : .init(measure: .crashes, maximum: 2, minimumSamples: 0)
+    }
 
     /// A runtime that runs and says nothing for so long answers nobody else either.
     package static let longestSilence = Duration.seconds(60)
@@ -51,7 +57,7 @@ package struct ObservationJudge: Hashable, Sendable {
         }
         let counted = counters ?? RuntimeCounters()
         var thresholds = gates.thresholds
-        for standard in [Gates.defaultCrashes, Gates.defaultErrors]
+        for standard in [standardCrashes, Gates.defaultErrors]
         where !thresholds.contains(where: { $0.measure == standard.measure }) {
             thresholds.append(standard)
         }

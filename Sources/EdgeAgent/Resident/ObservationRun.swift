@@ -37,13 +37,13 @@ struct ObservationRun {
 
 extension EndpointHost {
     func beginObservation(_ candidate: UpdateCandidate) {
-        let judge: ObservationJudge
+        var gates = Gates()
         do {
-            judge = ObservationJudge(try gates(of: candidate))
+            gates = try self.gates(of: candidate)
         } catch {
             say("the deployment's gates can't be read, the standard ones hold: \(error)")
-            judge = ObservationJudge(Gates())
         }
+        let judge = ObservationJudge(gates, hasWayBack: updater.machine.attempt?.before.current != nil)
         observation = ObservationRun(candidate.bundle, judge, at: environment.now())
     }
 

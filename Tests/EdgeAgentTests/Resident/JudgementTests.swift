@@ -118,6 +118,17 @@ import Testing
         #expect(isFailed(judge(gates, crashes: 3)))
     }
 
+    @Test func whereNothingCouldServeInItsPlaceTwoCrashesAreForgiven() {
+        let judge = ObservationJudge(Gates(), hasWayBack: false)
+        let counters = RuntimeCounters(requests: 100)
+        #expect(judge.judge(elapsed: .seconds(61), crashes: 2, counters: counters) == .passed)
+        #expect(isFailed(judge.judge(elapsed: .seconds(1), crashes: 3, counters: counters)))
+        var gates = Gates()
+        gates.thresholds = [.init(measure: .crashes, maximum: 0, minimumSamples: 0)]
+        let strict = ObservationJudge(gates, hasWayBack: false)
+        #expect(isFailed(strict.judge(elapsed: .seconds(1), crashes: 1, counters: counters)))
+    }
+
     @Test func errorsCountOnceThereAreEnoughRequests() {
         #expect(judge(Gates(), RuntimeCounters(requests: 19, errors: 19)) == .passed)
         #expect(isFailed(judge(Gates(), seconds: 1, RuntimeCounters(requests: 20, errors: 2))))
