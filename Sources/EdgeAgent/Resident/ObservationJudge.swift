@@ -1,29 +1,5 @@
 package import Deployment
-
-/// What a runtime counted since it began to serve.
-package struct RuntimeCounters: Hashable, Sendable {
-    package var requests: Int
-    /// Answers that were the model's fault: 5xx.
-    package var errors: Int
-    /// Times a script's worker ended by itself.
-    package var restarts: Int
-    package var p50Microseconds: Int
-    package var p99Microseconds: Int
-
-    package init(
-        requests: Int = 0,
-        errors: Int = 0,
-        restarts: Int = 0,
-        p50Microseconds: Int = 0,
-        p99Microseconds: Int = 0
-    ) {
-        self.requests = requests
-        self.errors = errors
-        self.restarts = restarts
-        self.p50Microseconds = p50Microseconds
-        self.p99Microseconds = p99Microseconds
-    }
-}
+package import RuntimeControl
 
 /// Judges a candidate that serves, by its deployment's gates and by what no candidate may do.
 package struct ObservationJudge: Hashable, Sendable {
@@ -50,12 +26,12 @@ package struct ObservationJudge: Hashable, Sendable {
         elapsed: Duration,
         crashes: Int,
         silence: Duration = .zero,
-        counters: RuntimeCounters?
+        counters: ServingCounters?
     ) -> GateOutcome {
         if silence >= Self.longestSilence {
             return .failed("its runtime runs and has not answered for \(silence.components.seconds) s")
         }
-        let counted = counters ?? RuntimeCounters()
+        let counted = counters ?? ServingCounters()
         var thresholds = gates.thresholds
         for standard in [standardCrashes, Gates.defaultErrors]
         where !thresholds.contains(where: { $0.measure == standard.measure }) {
@@ -76,7 +52,7 @@ package struct ObservationJudge: Hashable, Sendable {
     private func observation(
         of measure: Gates.Threshold.Measure,
         _ crashes: Int,
-        _ counters: RuntimeCounters
+        _ counters: ServingCounters
     ) -> Gates.Threshold.Observation? {
         let samples = counters.requests
         switch measure {

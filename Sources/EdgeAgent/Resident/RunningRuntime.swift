@@ -135,19 +135,8 @@ final class RunningRuntime {
         try ask { connection, limit throws(ControlError) in try connection.socket(milliseconds: limit) }
     }
 
-    func counters() -> RuntimeCounters? {
-        let counters = try? ask { connection, limit throws(ControlError) in
-            try connection.counters(milliseconds: limit)
-        }
-        return counters.map { counters in
-            RuntimeCounters(
-                requests: counters.requests,
-                errors: counters.errors,
-                restarts: counters.restarts,
-                p50Microseconds: counters.p50Microseconds,
-                p99Microseconds: counters.p99Microseconds
-            )
-        }
+    func counters() -> ServingCounters? {
+        try? ask { connection, limit throws(ControlError) in try connection.counters(milliseconds: limit) }
     }
 
     func drain() throws(ControlError) {

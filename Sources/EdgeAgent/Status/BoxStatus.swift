@@ -3,6 +3,7 @@ package import Deployment
 package import Digest
 internal import FileSystem
 package import JSON
+package import RuntimeControl
 internal import UnixSockets
 internal import WallClock
 
@@ -19,7 +20,7 @@ package struct BoxStatus: Sendable {
         package var phase: String
         /// Of what it has loaded, which is the truth whatever the store says.
         package var loaded: SHA256Digest
-        package var counters: RuntimeCounters?
+        package var counters: ServingCounters?
     }
 
     package struct Endpoint: Sendable {

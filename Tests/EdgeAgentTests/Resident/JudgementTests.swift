@@ -1,6 +1,7 @@
 import Deployment
 import Digest
 import EdgeAgent
+import RuntimeControl
 import Testing
 
 /// What the resident makes of what helpers, checks and runtimes say.
@@ -90,7 +91,7 @@ import Testing
         _ gates: Gates = Gates(),
         seconds: Int = 61,
         crashes: Int = 0,
-        _ counters: RuntimeCounters? = RuntimeCounters(requests: 100)
+        _ counters: ServingCounters? = ServingCounters(requests: 100)
     ) -> GateOutcome {
         ObservationJudge(gates).judge(elapsed: .seconds(seconds), crashes: crashes, counters: counters)
     }
@@ -105,13 +106,13 @@ import Testing
 
     @Test func withoutGatesAQuietMinutePasses() {
         #expect(judge() == .passed)
-        #expect(judge(Gates(), RuntimeCounters()) == .passed)
+        #expect(judge(Gates(), ServingCounters()) == .passed)
         #expect(isInconclusive(judge(seconds: 59)))
     }
 
     @Test func aCrashIsNotForgivenUnlessTheDeploymentSaysSo() {
         #expect(isFailed(judge(seconds: 1, crashes: 1)))
-        #expect(isFailed(judge(seconds: 1, RuntimeCounters(requests: 9, restarts: 1))))
+        #expect(isFailed(judge(seconds: 1, ServingCounters(requests: 9, restarts: 1))))
         var gates = Gates()
         gates.thresholds = [.init(measure: .crashes, maximum: 2, minimumSamples: 0)]
         #expect(judge(gates, crashes: 2) == .passed)
@@ -120,7 +121,7 @@ import Testing
 
     @Test func whereNothingCouldServeInItsPlaceTwoCrashesAreForgiven() {
         let judge = ObservationJudge(Gates(), hasWayBack: false)
-        let counters = RuntimeCounters(requests: 100)
+        let counters = ServingCounters(requests: 100)
         #expect(judge.judge(elapsed: .seconds(61), crashes: 2, counters: counters) == .passed)
         #expect(isFailed(judge.judge(elapsed: .seconds(1), crashes: 3, counters: counters)))
         var gates = Gates()
@@ -130,20 +131,20 @@ import Testing
     }
 
     @Test func errorsCountOnceThereAreEnoughRequests() {
-        #expect(judge(Gates(), RuntimeCounters(requests: 19, errors: 19)) == .passed)
-        #expect(isFailed(judge(Gates(), seconds: 1, RuntimeCounters(requests: 20, errors: 2))))
-        #expect(judge(Gates(), RuntimeCounters(requests: 20, errors: 1)) == .passed)
+        #expect(judge(Gates(), ServingCounters(requests: 19, errors: 19)) == .passed)
+        #expect(isFailed(judge(Gates(), seconds: 1, ServingCounters(requests: 20, errors: 2))))
+        #expect(judge(Gates(), ServingCounters(requests: 20, errors: 1)) == .passed)
         var gates = Gates()
         gates.thresholds = [.init(measure: .errorRate, maximum: 0, minimumSamples: 50)]
-        #expect(isInconclusive(judge(gates, RuntimeCounters(requests: 49))))
-        #expect(isFailed(judge(gates, RuntimeCounters(requests: 50, errors: 1))))
+        #expect(isInconclusive(judge(gates, ServingCounters(requests: 49))))
+        #expect(isFailed(judge(gates, ServingCounters(requests: 50, errors: 1))))
     }
 
     @Test func latencyIsJudgedInMilliseconds() {
         var gates = Gates()
         gates.thresholds = [.init(measure: .latencyP99, maximum: 5, minimumSamples: 10)]
-        #expect(judge(gates, RuntimeCounters(requests: 10, p99Microseconds: 5000)) == .passed)
-        #expect(isFailed(judge(gates, RuntimeCounters(requests: 10, p99Microseconds: 5001))))
+        #expect(judge(gates, ServingCounters(requests: 10, p99Microseconds: 5000)) == .passed)
+        #expect(isFailed(judge(gates, ServingCounters(requests: 10, p99Microseconds: 5001))))
     }
 
     @Test func whatIsNotMeasuredNeverPasses() {
@@ -163,8 +164,8 @@ import Testing
         var gates = Gates()
         gates.soak = .init(seconds: 5, minimumSamples: 50)
         #expect(isInconclusive(judge(gates, seconds: 4)))
-        #expect(isInconclusive(judge(gates, seconds: 5, RuntimeCounters(requests: 49))))
-        #expect(judge(gates, seconds: 5, RuntimeCounters(requests: 50)) == .passed)
+        #expect(isInconclusive(judge(gates, seconds: 5, ServingCounters(requests: 49))))
+        #expect(judge(gates, seconds: 5, ServingCounters(requests: 50)) == .passed)
     }
 
     // MARK: Restarts
