@@ -32,6 +32,7 @@ let package = Package(
     name: "edge",
     products: [
         .executable(name: "edgepack", targets: ["edgepack"]),
+        .executable(name: "edgefleet", targets: ["edgefleet"]),
         .executable(name: "edgeagent", targets: ["edgeagent"]),
         .executable(name: "edgeagent-sync", targets: ["edgeagent-sync"]),
         .executable(name: "edgelaunch", targets: ["edgelaunch"]),
@@ -45,7 +46,9 @@ let package = Package(
         library("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
         library("CNettle", pkgConfig: "nettle", apt: "nettle-dev"),
         library("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        library("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
         library("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+        library("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
 
         // C of our own: what Swift can't express (fork and exec, variadics, closed enums, the ABI of a library found at run time)
@@ -55,6 +58,7 @@ let package = Package(
         .target(name: "CProcess"),
         .target(name: "CScriptWorker", exclude: ["worker.py"]),
         .target(name: "CContainment"),
+        .target(name: "CFleetPages", exclude: ["pages"]),
         .target(name: "CUnixSockets"),
 
         // One concern each
@@ -65,6 +69,8 @@ let package = Package(
         module("Digest", ["CNettle"]),
         module("Crypto", ["COpenSSL", "Diagnostics", "FileSystem"]),
         module("Zstd", ["CZstd", "Diagnostics"]),
+        module("Gzip", ["CZlib", "Diagnostics"]),
+        module("SQLite", ["CSQLite", "Diagnostics"]),
         module("Processes", ["CProcess", "Diagnostics"]),
         module("HTTPClient", ["CHTTPClient", "Diagnostics"]),
         module("HTTPServer", ["CHTTPServer", "Diagnostics", "UnixSockets"]),
@@ -83,6 +89,11 @@ let package = Package(
         module("UpdateFramework", ["Crypto", "Diagnostics", "Digest", "FileSystem", "JSON", "WallClock"]),
 
         module("RepositoryHTTP", ["HTTPClient", "UpdateFramework"]),
+        module("FleetProtocol", ["Deployment", "Diagnostics", "Digest", "JSON", "WallClock"]),
+        module(
+            "FleetClient",
+            ["Crypto", "Deployment", "Diagnostics", "Digest", "FleetProtocol", "Gzip", "HTTPClient", "JSON", "Telemetry"]
+        ),
 
         // The parts
         module("RuntimeControl", ["Diagnostics", "Digest", "UnixSockets"]),
@@ -91,15 +102,30 @@ let package = Package(
         module(
             "EdgeAgent",
             [
-                "BundleManifest", "Deployment", "Diagnostics", "Digest", "FileSystem", "JSON", "Processes",
-                "RuntimeControl", "RuntimeLaunch", "UnixSockets", "WallClock",
+                "BundleManifest", "Deployment", "Diagnostics", "Digest", "FileSystem", "FleetProtocol", "JSON",
+                "Processes", "RuntimeControl", "RuntimeLaunch", "Telemetry", "UnixSockets", "WallClock",
             ]
         ),
         module(
             "AgentSync",
             [
                 "BundleFormat", "BundleManifest", "Crypto", "Deployment", "Diagnostics", "Digest", "EdgeAgent",
-                "FileSystem", "HTTPClient", "JSON", "RepositoryHTTP", "UpdateFramework", "WallClock", "YAML", "Zstd",
+                "FileSystem", "FleetClient", "FleetProtocol", "HTTPClient", "JSON", "RepositoryHTTP", "Telemetry",
+                "UpdateFramework", "WallClock", "YAML", "Zstd",
+            ]
+        ),
+        module(
+            "Fleet",
+            [
+                "CFleetPages", "Crypto", "Deployment", "Diagnostics", "Digest", "FileSystem", "FleetProtocol", "Gzip",
+                "HTTPServer", "JSON", "SQLite", "Telemetry", "UnixSockets", "WallClock",
+            ]
+        ),
+        module(
+            "FleetSimulation",
+            [
+                "Crypto", "Deployment", "Diagnostics", "Digest", "FleetClient", "FleetProtocol", "JSON", "Telemetry",
+                "WallClock",
             ]
         ),
         module(
@@ -146,6 +172,13 @@ let package = Package(
                 "WallClock",
             ]
         ),
+        executable(
+            "edgefleet",
+            [
+                "CommandLine", "Deployment", "Diagnostics", "Digest", "FileSystem", "Fleet", "FleetProtocol",
+                "FleetSimulation", "JSON", "UnixSockets", "WallClock",
+            ]
+        ),
         executable("edgelaunch", ["CommandLine", "Containment", "Diagnostics", "RuntimeLaunch", "UnixSockets"]),
         executable(
             "edgeruntime",
@@ -172,15 +205,16 @@ let package = Package(
         tests(
             "EdgeAgentTests",
             [
-                "EdgeAgent", "BundleManifest", "Deployment", "Diagnostics", "Digest", "FileSystem", "JSON",
-                "RuntimeControl", "RuntimeLaunch", "UnixSockets", "WallClock",
+                "EdgeAgent", "BundleManifest", "Deployment", "Diagnostics", "Digest", "FileSystem", "FleetProtocol",
+                "JSON", "RuntimeControl", "RuntimeLaunch", "Telemetry", "UnixSockets", "WallClock",
             ]
         ),
         tests(
             "AgentSyncTests",
             [
                 "AgentSync", "BundleFormat", "BundleManifest", "Crypto", "Deployment", "Diagnostics", "Digest",
-                "EdgeAgent", "FileSystem", "JSON", "Registry", "UpdateFramework", "WallClock", "Zstd",
+                "EdgeAgent", "FileSystem", "FleetClient", "FleetProtocol", "HTTPServer", "JSON", "Registry", "Telemetry",
+                "UnixSockets", "UpdateFramework", "WallClock", "Zstd",
             ]
         ),
         tests(
@@ -212,6 +246,27 @@ let package = Package(
             ["FileSystem", "JSON", "Processes", "RuntimeControl", "UnixSockets"],
             exclude: ["judges"]
         ),
+        tests(
+            "FleetTests",
+            [
+                "Fleet", "Crypto", "Deployment", "Diagnostics", "Digest", "FileSystem", "FleetProtocol", "Gzip",
+                "HTTPServer", "JSON", "Processes", "SQLite", "Telemetry", "UnixSockets", "WallClock",
+            ]
+        ),
+        tests(
+            "FleetClientTests",
+            [
+                "FleetClient", "Crypto", "Deployment", "Diagnostics", "Digest", "FleetProtocol", "Gzip", "HTTPServer",
+                "JSON", "Telemetry", "UnixSockets",
+            ]
+        ),
+        tests("FleetProtocolTests", ["FleetProtocol", "Deployment", "Diagnostics", "Digest", "JSON", "WallClock"]),
+        tests(
+            "FleetSimulationTests",
+            ["FleetSimulation", "Deployment", "Diagnostics", "FleetProtocol", "JSON", "WallClock"]
+        ),
+        tests("GzipTests", ["Gzip", "Diagnostics"]),
+        tests("SQLiteTests", ["SQLite", "Diagnostics", "FileSystem"]),
         tests("FileSystemTests", ["FileSystem", "Digest", "Diagnostics"]),
         tests("HTTPClientTests", ["HTTPClient", "Crypto", "HTTPServer", "UnixSockets"]),
         tests("HTTPServerTests", ["HTTPServer", "Crypto", "Diagnostics", "FileSystem", "UnixSockets"]),

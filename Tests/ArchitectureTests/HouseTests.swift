@@ -6,13 +6,20 @@ private let table = """
                     Processes Registry UpdateFramework WallClock
     edgeagent:      CommandLine Deployment Diagnostics Digest EdgeAgent FileSystem JSON Processes WallClock
     edgeagent-sync: AgentSync CommandLine Deployment Diagnostics Digest EdgeAgent FileSystem JSON WallClock
+    edgefleet:      CommandLine Deployment Diagnostics Digest FileSystem Fleet FleetProtocol FleetSimulation JSON \
+                    UnixSockets WallClock
     edgelaunch:     CommandLine Containment Diagnostics RuntimeLaunch UnixSockets
     edgeruntime:    CommandLine Deployment Diagnostics EdgeRuntime FileSystem JSON UnixSockets
     tufclient:      CommandLine Diagnostics FileSystem HTTPClient RepositoryHTTP UpdateFramework WallClock
-    AgentSync:      BundleFormat BundleManifest Crypto Deployment Diagnostics Digest EdgeAgent FileSystem HTTPClient JSON \
-                    RepositoryHTTP UpdateFramework WallClock YAML Zstd
-    EdgeAgent:      BundleManifest Deployment Diagnostics Digest FileSystem JSON Processes RuntimeControl RuntimeLaunch \
-                    UnixSockets WallClock
+    AgentSync:      BundleFormat BundleManifest Crypto Deployment Diagnostics Digest EdgeAgent FileSystem FleetClient FleetProtocol \
+                    HTTPClient JSON RepositoryHTTP Telemetry UpdateFramework WallClock YAML Zstd
+    EdgeAgent:      BundleManifest Deployment Diagnostics Digest FileSystem FleetProtocol JSON Processes RuntimeControl \
+                    RuntimeLaunch Telemetry UnixSockets WallClock
+    Fleet:          CFleetPages Crypto Deployment Diagnostics Digest FileSystem FleetProtocol Gzip HTTPServer JSON SQLite \
+                    Telemetry UnixSockets WallClock
+    FleetSimulation: Crypto Deployment Diagnostics Digest FleetClient FleetProtocol JSON Telemetry WallClock
+    FleetClient:    Crypto Deployment Diagnostics Digest FleetProtocol Gzip HTTPClient JSON Telemetry
+    FleetProtocol:  Deployment Diagnostics Digest JSON WallClock
     Registry:       BundleFormat BundleManifest Crypto Deployment Diagnostics Digest FileSystem JSON UpdateFramework WallClock
     Containment:    CContainment Diagnostics Digest RuntimeLaunch
     RepositoryHTTP: HTTPClient UpdateFramework
@@ -30,11 +37,13 @@ private let table = """
     Diagnostics:
     Digest:         CNettle
     FileSystem:     Diagnostics
+    Gzip:           CZlib Diagnostics
     HTTPClient:     CHTTPClient Diagnostics
     HTTPServer:     CHTTPServer Diagnostics UnixSockets
     JSON:           Diagnostics
     ONNXRuntime:    CONNXRuntime Diagnostics
     Processes:      CProcess Diagnostics
+    SQLite:         CSQLite Diagnostics
     Telemetry:      Diagnostics FileSystem JSON WallClock
     UnixSockets:    CUnixSockets Diagnostics
     WallClock:
@@ -43,6 +52,7 @@ private let table = """
     CContainment:
     CCurl:
     CHTTPClient:    CCurl
+    CFleetPages:
     CGnuTLS:
     CHTTPServer:    CGnuTLS CMicroHTTPD
     CMicroHTTPD:
@@ -52,7 +62,9 @@ private let table = """
     CProcess:
     CScriptWorker:
     CUnixSockets:
+    CSQLite:
     CYAML:
+    CZlib:
     CZstd:
     """
 

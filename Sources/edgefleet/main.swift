@@ -1,0 +1,11 @@
+import CommandLine
+import Fleet
+
+Program(
+    Command(
+        "edgefleet",
+        summary: "show what runs where, how healthy it is, and why",
+        subcommands: []
+    ),
+    version: fleetVersion
+).main()
