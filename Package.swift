@@ -92,7 +92,10 @@ let package = Package(
         module("FleetProtocol", ["Deployment", "Diagnostics", "Digest", "JSON", "WallClock"]),
         module(
             "FleetClient",
-            ["Crypto", "Deployment", "Diagnostics", "Digest", "FleetProtocol", "Gzip", "HTTPClient", "JSON", "Telemetry"]
+            [
+                "Crypto", "Deployment", "Diagnostics", "Digest", "FleetProtocol", "Gzip", "HTTPClient", "JSON",
+                "Telemetry",
+            ]
         ),
 
         // The parts
@@ -213,7 +216,8 @@ let package = Package(
             "AgentSyncTests",
             [
                 "AgentSync", "BundleFormat", "BundleManifest", "Crypto", "Deployment", "Diagnostics", "Digest",
-                "EdgeAgent", "FileSystem", "FleetClient", "FleetProtocol", "HTTPServer", "JSON", "Registry", "Telemetry",
+                "EdgeAgent", "FileSystem", "FleetClient", "FleetProtocol", "HTTPServer", "JSON", "Registry",
+                "Telemetry",
                 "UnixSockets", "UpdateFramework", "WallClock", "Zstd",
             ]
         ),
