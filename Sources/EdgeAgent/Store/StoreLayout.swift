@@ -4,7 +4,7 @@ package import Digest
 /// Where everything of a box lies: the one place that knows the names of files in the store.
 ///
 /// Design section 7. `endpoints/` is written by the resident agent alone; `tuf/`, `cas/` and `generations/` by
-/// `edgeagent-sync admit` alone; `inbox/` by `edgeagent-sync fetch` alone.
+/// `edgeagent-sync admit` alone; `inbox/` by `edgeagent-sync fetch` alone, but for the labels, which `report` brings.
 package struct StoreLayout: Hashable, Sendable {
     /// The format of what is below, MAJOR.MINOR: every minor of one's major is read.
     package static let format = "1.0"
@@ -43,6 +43,18 @@ package struct StoreLayout: Hashable, Sendable {
 
     /// What was fetched and nobody has judged: a partial mirror of the repository.
     package var inbox: String { path("inbox") }
+    /// `{"labels":{…}}`: what the fleet calls the box by, as `report` was last told.
+    package var inboxLabels: String { path("inbox", "labels.json") }
+
+    /// Whom the box reports to, for its owner only.
+    package var fleet: String { path("fleet") }
+    /// ``FleetSettings``; not there where the box is not enrolled.
+    package var fleetSettings: String { path("fleet", "fleet.json") }
+    /// The box's private key and its certificate, in one file.
+    package var identity: String { path("fleet", "identity.pem") }
+
+    /// What waits to be sent to the fleet (docs/telemetry.md): the resident writes it, `edgeagent-sync report` reads.
+    package var spool: String { path("spool") }
 
     package var endpoints: String { path("endpoints") }
     package func endpoint(_ name: EndpointName) -> String { path("endpoints", name.text) }
