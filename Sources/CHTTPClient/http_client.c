@@ -182,6 +182,10 @@ static bool set_options(CURL *handle, const struct http_client_options *options)
     }
     SET_BLOB(CURLOPT_SSLCERT_BLOB, options->certificate_pem, options->certificate_pem_length);
     SET_BLOB(CURLOPT_SSLKEY_BLOB, options->key_pem, options->key_pem_length);
+    if (options->trusts_anyone) {
+        SET(CURLOPT_SSL_VERIFYPEER, 0L);
+        SET(CURLOPT_SSL_VERIFYHOST, 0L);
+    }
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);

@@ -173,7 +173,13 @@ package struct HTTPAnswerHead: Sendable, Equatable {
 package final class HTTPClient {
     private let client: OpaquePointer
 
-    package init(_ configuration: HTTPClientConfiguration = HTTPClientConfiguration()) throws(HTTPClientError) {
+    package convenience init(
+        _ configuration: HTTPClientConfiguration = HTTPClientConfiguration()
+    ) throws(HTTPClientError) {
+        try self.init(configuration, trustsAnyone: false)
+    }
+
+    private init(_ configuration: HTTPClientConfiguration, trustsAnyone: Bool) throws(HTTPClientError) {
         var made: OpaquePointer?
         configuration.userAgent.withCString { userAgent in
             withOptionalCString(configuration.certificateAuthorities) { authorities in
@@ -184,6 +190,7 @@ package final class HTTPClient {
                 options.minimum_bytes_per_second = Int64(configuration.minimumBytesPerSecond)
                 options.slow_seconds = max(1, configuration.slowPeriod.components.seconds)
                 options.redirect_limit = Int64(configuration.redirectLimit)
+                options.trusts_anyone = trustsAnyone
                 let identity = configuration.identity
                 withOptionalBytes(configuration.pinnedAuthorities) { authorities in
                     withOptionalBytes(identity?.certificateChain) { certificate in
@@ -205,6 +212,30 @@ package final class HTTPClient {
     }
 
     deinit { http_client_free(client) }
+
+    /// Fetches what **anybody** may have written: whoever answers there is believed to be the server. For a certificate that
+    /// the caller compares with a digest from elsewhere, and for nothing else.
+    ///
+    /// It is a function, and no way for a client to be, so that no identity, no token and no body can ever go along.
+    ///
+    /// - Parameters:
+    ///   - url: of HTTPS; `badURL` else.
+    ///   - limitBytes: an answer with a longer body is `tooLarge`.
+    ///   - timeout: for the whole request.
+    package static func getFromUnverifiedServer(
+        _ url: String,
+        userAgent: String,
+        limitBytes: Int,
+        timeout: Duration
+    ) throws(HTTPClientError) -> HTTPClientAnswer {
+        guard url.lowercased().hasPrefix("https://") else { throw .badURL(url, reason: "it is not of HTTPS") }
+        var configuration = HTTPClientConfiguration()
+        configuration.userAgent = userAgent
+        configuration.connectTimeout = min(configuration.connectTimeout, timeout)
+        configuration.redirectLimit = 0
+        let client = try HTTPClient(configuration, trustsAnyone: true)
+        return try client.send(HTTPClientRequest(.get, url), limitBytes: limitBytes, timeout: timeout)
+    }
 
     /// Fetches a URL. The body of a 2xx answer is handed over as it comes; other bodies are dropped.
     ///

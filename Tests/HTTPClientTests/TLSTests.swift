@@ -42,6 +42,14 @@ private final class Answering: HTTPHandler {
     }
 
     func server(_ clients: ClientCertificates? = nil, name: String = "127.0.0.1") throws -> HTTPServer {
+        try HTTPServer(
+            .tcp(host: "127.0.0.1", port: 0),
+            configuration: try configuration(clients, name: name),
+            handler: Answering()
+        )
+    }
+
+    func configuration(_ clients: ClientCertificates?, name: String) throws -> HTTPServerConfiguration {
         let key = try PrivateKey.generate()
         let certificate = try authority.issueServerCertificate(
             for: try CertificateRequest.make(key: key),
@@ -55,7 +63,7 @@ private final class Answering: HTTPHandler {
             privateKey: try key.pemBytes(),
             clients: clients ?? .required(authorities: authority.certificate.pemBytes)
         )
-        return try HTTPServer(.tcp(host: "127.0.0.1", port: 0), configuration: configuration, handler: Answering())
+        return configuration
     }
 
     func client(
@@ -137,6 +145,30 @@ private final class Answering: HTTPHandler {
         let named = try self.server(name: "other.example")
         let client = try client("a")
         #expect(isUntrusted { try send(client, named) })
+    }
+
+    @Test func fetchesFromAnybodyOnlyWhereItIsAskedTo() throws {
+        let stranger = try HTTPServer(
+            .tcp(host: "127.0.0.1", port: 0),
+            configuration: try configuration(.optional(authorities: authority.certificate.pemBytes), name: "other"),
+            handler: Answering()
+        )
+        let url = "https://127.0.0.1:\(stranger.port ?? 0)"
+        func fetch(_ url: String, limitBytes: Int = 100) throws(HTTPClientError) -> HTTPClientAnswer {
+            try HTTPClient.getFromUnverifiedServer(
+                url,
+                userAgent: "test",
+                limitBytes: limitBytes,
+                timeout: .seconds(20)
+            )
+        }
+        #expect(String(decoding: try fetch("\(url)/").body, as: UTF8.self) == "GET nobody - - ")
+        #expect(try fetch("\(url)/no").status == 400)
+        #expect(try fetch("\(url)/away").status == 302)
+        #expect(throws: HTTPClientError.tooLarge(url: "\(url)/long", limitBytes: 100)) { try fetch("\(url)/long") }
+        #expect(throws: HTTPClientError.self) { try fetch("http://127.0.0.1:\(stranger.port ?? 0)/") }
+        // Clients as they are believe nobody that nobody vouches for.
+        #expect(throws: HTTPClientError.self) { try send(try client(nil), stranger) }
     }
 
     @Test func saysThatItsOwnCertificateIsNone() throws {

@@ -30,6 +30,8 @@ struct http_client_options {
     int64_t minimum_bytes_per_second;
     int64_t slow_seconds;
     int64_t redirect_limit;
+    /// Takes any certificate of any server. For what is checked in another way, and for nothing that is secret.
+    bool trusts_anyone;
 };
 
 struct http_client_request {
