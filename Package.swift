@@ -267,7 +267,7 @@ let package = Package(
         tests("FleetProtocolTests", ["FleetProtocol", "Deployment", "Diagnostics", "Digest", "JSON", "WallClock"]),
         tests(
             "FleetSimulationTests",
-            ["FleetSimulation", "Deployment", "Diagnostics", "FleetProtocol", "JSON", "WallClock"]
+            ["FleetSimulation", "Deployment", "Diagnostics", "FleetProtocol", "JSON", "Telemetry", "WallClock"]
         ),
         tests("GzipTests", ["Gzip", "Diagnostics"]),
         tests("SQLiteTests", ["SQLite", "Diagnostics", "FileSystem"]),
