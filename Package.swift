@@ -94,7 +94,7 @@ let package = Package(
             "FleetClient",
             [
                 "Crypto", "Deployment", "Diagnostics", "Digest", "FleetProtocol", "Gzip", "HTTPClient", "JSON",
-                "Telemetry",
+                "Telemetry", "WallClock",
             ]
         ),
 
@@ -260,8 +260,8 @@ let package = Package(
         tests(
             "FleetClientTests",
             [
-                "FleetClient", "Crypto", "Deployment", "Diagnostics", "Digest", "FleetProtocol", "Gzip", "HTTPServer",
-                "JSON", "Telemetry", "UnixSockets",
+                "FleetClient", "Crypto", "Deployment", "Diagnostics", "Digest", "FleetProtocol", "Gzip", "HTTPClient",
+                "HTTPServer", "JSON", "Telemetry", "UnixSockets", "WallClock",
             ]
         ),
         tests("FleetProtocolTests", ["FleetProtocol", "Deployment", "Diagnostics", "Digest", "JSON", "WallClock"]),
