@@ -6,7 +6,9 @@ package import WallClock
 
 /// What operators are shown: by the dashboard's API as JSON, by the command line as values of Swift.
 ///
-/// Reads the store and never writes. Not thread-safe, as its store is not.
+/// Reads the store and never writes. Not thread-safe, as its store is not. What other connections write is seen at
+/// once, in a fleet that is slow to read within seconds; after writing through the same connection ``forget()`` is
+/// needed.
 package final class FleetViews {
     /// What is true of the time alone, such as who is silent, is that old at most.
     private static let tick: Int64 = 5
@@ -29,6 +31,9 @@ package final class FleetViews {
         self.source = source
         self.clock = clock
     }
+
+    /// The next question is answered from the store anew.
+    package func forget() { cached = nil }
 
     func snapshot() throws -> FleetSnapshot {
         let now = clock()
