@@ -127,8 +127,8 @@ let package = Package(
         module(
             "FleetSimulation",
             [
-                "Crypto", "Deployment", "Diagnostics", "Digest", "FleetClient", "FleetProtocol", "JSON", "Telemetry",
-                "WallClock",
+                "Crypto", "Deployment", "Diagnostics", "Digest", "FileSystem", "FleetClient", "FleetProtocol", "JSON",
+                "Telemetry", "WallClock",
             ]
         ),
         module(

@@ -22,12 +22,15 @@ package final class ProgressBar<C: Clock> where C.Duration == Duration {
     }
 
     /// Tells how many bytes are done; cheap enough to be called for every block.
-    package func update(bytes: Int) {
+    package func update(bytes: Int) { update(line(bytes: bytes)) }
+
+    /// Shows a line of the caller's own, where the work is counted in something else than bytes.
+    package func update(_ line: @autoclosure () -> String) {
         guard terminal.showsProgress else { return }
         let now = clock.now
         if let lastDrawn, lastDrawn.duration(to: now) < Self.interval { return }
         lastDrawn = now
-        terminal.drawProgress(String(line(bytes: bytes).prefix(max(terminal.console.width - 1, 1))))
+        terminal.drawProgress(String(line().printable().prefix(max(terminal.console.width - 1, 1))))
     }
 
     /// Takes the bar away, as the result that follows says more.

@@ -154,8 +154,10 @@ package final class Simulation: Sendable {
         let checkIn = box.checkIn(at: Self.now)
         state.withLock { $0.report.checkInsSent += 1 }
         let begin = clock.now
+        let session: any SimulationSession
         do {
-            let reply = try transport.send(checkIn)
+            session = try transport.session(for: box.device)
+            let reply = try session.send(checkIn)
             let took = clock.now - begin
             guard reply.acknowledged == checkIn.sequence else {
                 throw SimulationError.acknowledgedAnother(checkIn.sequence, reply.acknowledged)
@@ -167,11 +169,12 @@ package final class Simulation: Sendable {
                 state.report.eventsAcknowledged += checkIn.events.count
             }
         } catch {
-            note(error) { $0.checkInsFailed += 1 }
+            // As a box does: what else there is to say waits for a better time.
+            return note(error) { $0.checkInsFailed += 1 }
         }
         guard box.hasMetrics else { return }
         do {
-            try transport.send(box.metrics(at: Self.now), from: box.device)
+            try session.send(box.metrics(at: Self.now))
             state.withLock { $0.report.metricsSent += 1 }
         } catch {
             note(error) { $0.metricsFailed += 1 }

@@ -17,7 +17,7 @@ private let table = """
                     RuntimeLaunch Telemetry UnixSockets WallClock
     Fleet:          CFleetPages Crypto Deployment Diagnostics Digest FileSystem FleetProtocol Gzip HTTPServer JSON SQLite \
                     Telemetry UnixSockets WallClock
-    FleetSimulation: Crypto Deployment Diagnostics Digest FleetClient FleetProtocol JSON Telemetry WallClock
+    FleetSimulation: Crypto Deployment Diagnostics Digest FileSystem FleetClient FleetProtocol JSON Telemetry WallClock
     FleetClient:    Crypto Deployment Diagnostics Digest FleetProtocol Gzip HTTPClient JSON Telemetry WallClock
     FleetProtocol:  Deployment Diagnostics Digest JSON WallClock
     Registry:       BundleFormat BundleManifest Crypto Deployment Diagnostics Digest FileSystem JSON UpdateFramework WallClock
