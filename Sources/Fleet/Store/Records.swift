@@ -61,6 +61,30 @@ package struct DeviceReport: Hashable, Sendable {
     /// Where it came from, without the port.
     package var address: String
 
+    /// As it stands in the database; what may be missing is to be added.
+    init(
+        lastSeen: UTCTime,
+        reachableSince: UTCTime,
+        boot: String,
+        sequence: Int,
+        moment: CheckIn.Moment,
+        interval: Int,
+        facts: CheckIn.BoxFacts,
+        lost: CheckIn.Loss,
+        address: String
+    ) {
+        self.lastSeen = lastSeen
+        self.reachableSince = reachableSince
+        self.boot = boot
+        self.sequence = sequence
+        self.moment = moment
+        self.interval = interval
+        self.facts = facts
+        self.lost = lost
+        self.address = address
+        labels = [:]
+    }
+
     package init(_ checkIn: CheckIn, lastSeen: UTCTime, reachableSince: UTCTime, address: String) {
         self.lastSeen = lastSeen
         self.reachableSince = reachableSince
