@@ -54,7 +54,12 @@ final class StoreFixture {
 
     /// Enrols, with a token where there is none; the row.
     @discardableResult
-    func enrol(_ name: String, key: String? = nil, secret: String = "secret", certificate: String? = nil) throws -> Int64 {
+    func enrol(
+        _ name: String,
+        key: String? = nil,
+        secret: String = "secret",
+        certificate: String? = nil
+    ) throws -> Int64 {
         if try store.tokens().isEmpty { try token(secret) }
         let issued = Self.certificate(certificate ?? name)
         _ = try store.enrol(

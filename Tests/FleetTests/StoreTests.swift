@@ -112,12 +112,21 @@ import WallClock
 
     @Test func nothingIsWrittenOfADeviceThatIsOut() throws {
         let row = try fixture.enrol("box-1")
-        try store.revoke(try StoreFixture.device("box-1"), reason: "stolen", by: "operator:test", at: StoreFixture.at(1))
+        try store.revoke(
+            try StoreFixture.device("box-1"),
+            reason: "stolen",
+            by: "operator:test",
+            at: StoreFixture.at(1)
+        )
         var checkIn = try StoreFixture.checkIn("box-1", 1)
         checkIn.events = [try StoreFixture.event(1)]
         #expect(try fixture.ingest(checkIn, row: row, at: 10)?.membership == .revoked)
         #expect(try store.devices().first?.report == nil)
-        #expect(try store.events(device: nil, endpoint: nil, before: nil, after: nil, limit: 9).map(\.kind) == ["revoked", "enrolled"])
+        #expect(
+            try store.events(device: nil, endpoint: nil, before: nil, after: nil, limit: 9).map(\.kind) == [
+                "revoked", "enrolled",
+            ]
+        )
     }
 
     @Test func anUnknownRowLosesTheWholeBatch() throws {
@@ -147,7 +156,8 @@ import WallClock
     @Test func hostileTextIsDataAndNothingElse() throws {
         let row = try fixture.enrol("box-1")
         for (number, text) in [
-            "'; DROP TABLE devices; --", "<script>alert(1)</script>", "a\0b\u{1B}[2J\r\n\u{202E}", "%s%n", "\u{FFFD}\u{10FFFF}",
+            "'; DROP TABLE devices; --", "<script>alert(1)</script>", "a\0b\u{1B}[2J\r\n\u{202E}", "%s%n",
+            "\u{FFFD}\u{10FFFF}",
             "\"}],{\"x\":1", String(repeating: "ß", count: 2_000),
         ].enumerated() {
             var checkIn = try StoreFixture.checkIn("box-1", number + 1, boot: text)
@@ -167,7 +177,9 @@ import WallClock
             #expect(record.report?.facts.kernel == text)
             #expect(record.report?.sync == checkIn.sync)
             #expect(record.endpoints.first?.report == checkIn.endpoints[0])
-            let newest = try #require(try store.events(device: nil, endpoint: nil, before: nil, after: nil, limit: 1).first)
+            let newest = try #require(
+                try store.events(device: nil, endpoint: nil, before: nil, after: nil, limit: 1).first
+            )
             #expect(newest.hasLog)
             #expect(try store.event(newest.id)?.report == event)
         }

@@ -42,17 +42,16 @@ import Testing
         let database = try table()
         let row = "SELECT 5, 2.5, 'text', x'0102', NULL, 1"
         try database.each(row) { row in
-            #expect(row.count == 6)
-            #expect(row.integer(0) == 5)
-            #expect(row.real(1) == 2.5)
-            #expect(row.text(2) == "text")
-            #expect(row.blob(3) == [1, 2])
-            #expect(row.isNull(4))
-            #expect(row.optionalText(4) == nil)
-            #expect(row.optionalInteger(4) == nil)
-            #expect(row.optionalBlob(4) == nil)
-            #expect(row.optionalBlob(3) == [1, 2])
-            #expect(row.boolean(5))
+            // A row can't be copied into an expectation.
+            let numbers = (row.count, row.integer(0), row.real(1), row.boolean(5))
+            #expect(numbers == (6, 5, 2.5, true))
+            let (text, blob) = (row.text(2), row.blob(3))
+            #expect(text == "text")
+            #expect(blob == [1, 2])
+            let values = (row.isNull(4), row.optionalText(4), row.optionalInteger(4), row.optionalText(2))
+            #expect(values == (true, nil, nil, "text"))
+            let blobs = [row.optionalBlob(3), row.optionalBlob(4)]
+            #expect(blobs == [[1, 2], nil])
             return true
         }
     }
