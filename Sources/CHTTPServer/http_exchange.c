@@ -1,5 +1,7 @@
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,6 +229,29 @@ bool http_exchange_visit_header(http_exchange *exchange, const char *name, size_
     if (found) visitor(context, value, length);
     pthread_mutex_unlock(&exchange->lock);
     return found;
+}
+
+bool http_exchange_client_address(http_exchange *exchange, char text[HTTP_ADDRESS_SIZE]) {
+    text[0] = 0;
+    pthread_mutex_lock(&exchange->lock);
+    const union MHD_ConnectionInfo *info =
+        exchange->connection != NULL
+            ? MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+            : NULL;
+    if (info != NULL && info->client_addr != NULL) {
+        if (info->client_addr->sa_family == AF_INET) {
+            const struct sockaddr_in *address = (const struct sockaddr_in *)info->client_addr;
+            inet_ntop(AF_INET, &address->sin_addr, text, HTTP_ADDRESS_SIZE);
+        } else if (info->client_addr->sa_family == AF_INET6) {
+            const struct in6_addr *address = &((const struct sockaddr_in6 *)info->client_addr)->sin6_addr;
+            if (IN6_IS_ADDR_V4MAPPED(address))
+                inet_ntop(AF_INET, &address->s6_addr[12], text, HTTP_ADDRESS_SIZE);
+            else
+                inet_ntop(AF_INET6, address, text, HTTP_ADDRESS_SIZE);
+        }
+    }
+    pthread_mutex_unlock(&exchange->lock);
+    return info != NULL;
 }
 
 struct visit {

@@ -44,6 +44,9 @@ package final class HTTPExchange: @unchecked Sendable {
     /// What the client has shown in the handshake; nil where it has shown nothing, or speaks plain HTTP.
     package var clientCertificate: ClientCertificate? { ClientCertificate(pointer) }
 
+    /// Where the client is, in digits and without the port; empty on a Unix socket, and after the answer.
+    package var clientAddress: String { reader.clientAddress }
+
     /// The whole body, in one piece, aligned to 16 bytes where it is not empty. Lent for the time of the call.
     package func withBody<Result, Failure: Error>(
         _ read: (UnsafeRawBufferPointer) throws(Failure) -> Result

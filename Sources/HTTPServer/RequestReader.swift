@@ -42,6 +42,12 @@ struct RequestReader {
         return found ? text : nil
     }
 
+    var clientAddress: String {
+        var text = [CChar](repeating: 0, count: Int(HTTP_ADDRESS_SIZE))
+        _ = http_exchange_client_address(pointer, &text)
+        return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     var headers: [HTTPHeader] {
         var pairs: [(String, String?)] = []
         withUnsafeMutablePointer(to: &pairs) { http_exchange_visit_headers(pointer, appendPair, $0) }
@@ -85,6 +91,8 @@ package struct HTTPRequestHead: ~Copyable {
     package var headers: [HTTPHeader] { reader.headers }
     /// What the client has shown in the handshake; nil where it has shown nothing, or speaks plain HTTP.
     package var clientCertificate: ClientCertificate? { ClientCertificate(reader.pointer) }
+    /// Where the client is, in digits and without the port; empty on a Unix socket.
+    package var clientAddress: String { reader.clientAddress }
 }
 
 // MARK: - From C

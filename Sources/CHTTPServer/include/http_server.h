@@ -157,6 +157,12 @@ bool http_exchange_visit_header(http_exchange *exchange, const char *name, size_
 void http_exchange_visit_headers(http_exchange *exchange, http_pair_visitor visitor, void *context);
 void http_exchange_visit_query(http_exchange *exchange, http_pair_visitor visitor, void *context);
 
+/// Enough for an address of any kind as text, with its NUL.
+#define HTTP_ADDRESS_SIZE 64
+/// Writes the client's address without its port: an IPv4 or IPv6 address in digits (an IPv4 address in an IPv6 one as
+/// IPv4); empty for a Unix socket. False: no longer there.
+bool http_exchange_client_address(http_exchange *exchange, char text[HTTP_ADDRESS_SIZE]);
+
 /// The certificate that the client has shown and that was found good, as DER; NULL: none. Valid while a reference is held.
 /// `has_expired` says so at this moment.
 const void *http_exchange_client_certificate(const http_exchange *exchange, size_t *length, bool *has_expired);
