@@ -5,7 +5,7 @@ Program(
     Command(
         "edgefleet",
         summary: "show what runs where, how healthy it is, and why",
-        subcommands: []
+        subcommands: [ServeCommand.command]
     ),
     version: fleetVersion
 ).main()
