@@ -1,0 +1,188 @@
+// The fleet at a glance.
+
+import { h } from "./dom.js";
+import {
+    badge, brief, bundleChip, byDay, count, countsOf, firstSteps, icon, links, list, outside, panel, plural, rowLink,
+    sentence, shares, when, worries,
+} from "./parts.js";
+import { bundleName, clean, questions } from "./words.js";
+
+const BUNDLES = 6;
+
+export const overview = {
+    paths: () => ({ "/api/overview": 3 }),
+
+    title: (app) => {
+        const value = app.data.value("/api/overview");
+        if (!value) return "Fleet";
+        if (!value.devices) return "No devices yet";
+        const wrong = wrongs(value);
+        return wrong ? `${brief(wrong)} need attention` : "All is well";
+    },
+
+    view: (app) => {
+        const value = app.data.value("/api/overview");
+        if (!value) return null;
+        if (!value.devices) return [firstSteps(), refused(value)];
+        const wrong = wrongs(value);
+        return [
+            h(
+                "div",
+                { class: "page-head" },
+                h("h1", { tabindex: "-1" }, plural(value.devices, "device")),
+                wrong
+                    ? h("p", { class: "lede" }, icon("no"), h("span", null, `${count(wrong)} ${wrong === 1 ? "needs" : "need"} attention`))
+                    : h("p", { class: "lede" }, icon("yes"), "nothing needs attention"),
+            ),
+            h("div", { class: "answers", key: "answers" }, Object.keys(questions).map((question) => answerCard(question, value))),
+            h(
+                "div",
+                { class: "columns", key: "columns" },
+                h("div", { class: "column" }, attention(value), latest(app, value)),
+                h("div", { class: "column" }, spread(value), refused(value)),
+            ),
+        ];
+    },
+
+    /// What is worth saying aloud when it changes.
+    spoken: (app) => {
+        const value = app.data.value("/api/overview");
+        if (!value?.devices) return "";
+        const part = (question) =>
+            `${questions[question].title}: ${countsOf(value[question]).filter(([, number]) => number).map(([name, number]) => `${number} ${name}`).join(", ")}.`;
+        return Object.keys(questions).map(part).join(" ");
+    },
+};
+
+/// The server counts by answer, not by device: at least so many, and as many as are listed.
+function wrongs(value) {
+    const most = Math.max(...Object.keys(questions).map((question) => value[question]?.no ?? 0));
+    return Math.max(list(value.attention).length < 20 ? 0 : most, list(value.attention).length);
+}
+
+function answerCard(question, value) {
+    const counts = countsOf(value[question]);
+    return h(
+        "section",
+        { class: "answer-card", key: question, "aria-labelledby": `answer-${question}` },
+        h("h2", { id: `answer-${question}` }, questions[question].title, h("small", null, questions[question].asks)),
+        h(
+            "ul",
+            { class: "counts" },
+            counts.map(([name, number]) =>
+                h(
+                    "li",
+                    { key: name },
+                    h(
+                        "a",
+                        { class: `count ${name} ${number ? "" : "none"}`, href: links.devices({ [question]: name }) },
+                        h("span", { class: "number" }, brief(number)),
+                        h("span", { class: "count-word" }, icon(name), name),
+                    ),
+                ),
+            ),
+        ),
+        shares(counts, value.devices),
+    );
+}
+
+function attention(value) {
+    const rows = list(value.attention);
+    return panel(
+        "attention",
+        "Needs attention",
+        rows.length ? h("a", { href: links.devices({ sort: "worst" }), class: "more" }, "all devices, worst first") : null,
+        rows.length
+            ? h("ul", { class: "attention", "data-rows": true }, rows.map((row) => {
+                const [worst, ...others] = worries(row);
+                return h(
+                    "li",
+                    { key: row.id },
+                    icon(worst ? worst.answer?.answer ?? "unknown" : "unknown"),
+                    h(
+                        "div",
+                        { class: "attention-words" },
+                        h("div", { class: "attention-head" },
+                            rowLink(links.device(row.id), outside(row.id)),
+                            worst ? h("span", { class: `word ${worst.answer?.answer}` }, `${worst.question}: ${worst.answer?.answer}`) : null,
+                            others.map(({ question, answer }) => h("span", { class: `word quiet`, key: question }, `${question}: ${answer?.answer}`)),
+                            worst?.answer?.since ? h("span", { class: "since" }, "since ", when(worst.answer.since)) : null),
+                        worst ? sentence(worst.answer?.sentence) : null,
+                        worst?.answer?.next ? sentence(worst.answer.next, { class: "next" }) : null,
+                    ),
+                );
+            }))
+            : h("p", { class: "empty" }, icon("yes"), " No answer is “no”. Waiting and unknown are not failing."),
+    );
+}
+
+function latest(app, value) {
+    const events = list(value.events);
+    return panel(
+        "latest",
+        "Latest events",
+        h("a", { href: "#/events", class: "more" }, "all events"),
+        events.length
+            ? h("ol", { class: "events" }, byDay(events, { freshAfter: app.newestAtStart(events) }))
+            : h("p", { class: "empty" }, "Nothing has happened yet. Updates, enrolments and what operators do appear here."),
+    );
+}
+
+function spread(value) {
+    const endpoints = list(value.endpoints);
+    return panel(
+        "spread",
+        "What runs where",
+        h("a", { href: "#/bundles", class: "more" }, "all bundles"),
+        endpoints.length
+            ? endpoints.map((endpoint) => {
+                const bundles = list(endpoint.bundles);
+                const most = Math.max(1, endpoint.devices ?? 1);
+                return h(
+                    "div",
+                    { class: "spread", key: endpoint.name },
+                    h("h3", null, outside(endpoint.name), h("small", null, plural(endpoint.devices, "device"))),
+                    h("ul", null, bundles.slice(0, BUNDLES).map((bundle) => h(
+                        "li",
+                        { key: bundle.digest },
+                        bundleChip(bundle),
+                        h("a", { class: "track", href: links.devices({ running: bundle.digest }), title: `devices that run ${clean(bundleName(bundle))}` },
+                            h("span", { class: "wanted-bar", style: { width: `${(100 * (bundle.wanted ?? 0)) / most}%` } }),
+                            h("span", { class: "running-bar", style: { width: `${(100 * (bundle.running ?? 0)) / most}%` } })),
+                        h("span", { class: "spread-words" },
+                            h("b", null, count(bundle.running)), " run",
+                            bundle.wanted ? h("span", { class: "quiet" }, ` · ${count(bundle.wanted)} wanted`) : null),
+                    ))),
+                    bundles.length > BUNDLES ? h("p", { class: "quiet" }, `and ${plural(bundles.length - BUNDLES, "other bundle")}`) : null,
+                    list(endpoint.waiting).length
+                        ? h("p", { class: "waiting-list" }, list(endpoint.waiting).map((wait) =>
+                            h("a", { key: wait.reason, href: links.devices({ converged: "waiting" }) },
+                                badge("waiting", [`${count(wait.count)} `, outside(String(wait.reason).replace(/^waitingFor\((.*)\)$/, "wait for $1"))]))))
+                        : null,
+                );
+            })
+            : h("p", { class: "empty" }, "No endpoint has been reported. A box gets one with ", h("code", null, "edgeagent enroll --endpoint NAME=ADDRESS"), "."),
+        endpoints.length
+            ? h("p", { class: "key" }, h("span", { class: "running-bar sample" }), " running ", h("span", { class: "wanted-bar sample" }), " wanted")
+            : null,
+    );
+}
+
+function refused(value) {
+    const refusals = list(value.refusals);
+    if (!refusals.length) {
+        return value.devices ? panel("refused", "Refused requests", h("small", null, "24 hours"), h("p", { class: "empty" }, "None.")) : null;
+    }
+    return panel(
+        "refused",
+        "Refused requests",
+        h("small", null, "24 hours"),
+        h("ul", { class: "refusals" }, refusals.map((refusal, index) =>
+            h("li", { key: `${refusal.code} ${refusal.address} ${refusal.device} ${index}` },
+                h("div", { class: "refusal-head" },
+                    h("b", null, `${brief(refusal.count)} ×`), h("code", null, outside(refusal.code)),
+                    h("span", { class: "since" }, "last ", when(refusal.last))),
+                sentence(refusal.sentence),
+                h("p", { class: "quiet" }, "from ", outside(refusal.address), refusal.device ? [", says it is ", outside(refusal.device)] : null)))),
+    );
+}
