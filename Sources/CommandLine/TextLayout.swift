@@ -1,7 +1,7 @@
-/// Filling of running text for help pages.
-enum TextLayout {
+/// Filling of running text, for help pages and whatever else is told in sentences.
+package enum TextLayout {
     /// The text in lines of at most `width` columns; a longer word gets a line of its own.
-    static func wrap(_ text: String, width: Int) -> [String] {
+    package static func wrap(_ text: String, width: Int) -> [String] {
         var lines: [String] = []
         var line = ""
         for word in text.split(whereSeparator: { $0 == " " || $0 == "\n" }) {

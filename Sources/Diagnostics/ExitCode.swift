@@ -16,6 +16,16 @@ package enum ExitCode: Int32, CaseIterable, Sendable {
     case unlocked = 13
     /// The model or the script could not be loaded.
     case modelNotLoaded = 14
+    /// A device is not heard of: silent, revoked, or it has never reported.
+    case deviceNotReachable = 20
+    /// A device runs something else than is wanted, and will not come to it by itself.
+    case deviceNotConverged = 21
+    /// A device does its work badly, or not at all.
+    case deviceNotHealthy = 22
+    /// A device is on its way to what is wanted, or waits for something, or nothing is known yet.
+    case deviceWaiting = 23
+    /// Nothing is as what was asked for.
+    case nothingFound = 24
     /// Wrong command line (EX_USAGE).
     case usage = 64
     /// Input data is wrong: malformed, over a limit, or not what its digest says (EX_DATAERR).
@@ -47,6 +57,11 @@ package enum ExitCode: Int32, CaseIterable, Sendable {
         case .incompatible: "the bundle is not for this machine or needs what it lacks"
         case .unlocked: "the environment is not locked, or its lock is stale"
         case .modelNotLoaded: "the model or the script could not be loaded"
+        case .deviceNotReachable: "a device is not reachable"
+        case .deviceNotConverged: "a device runs something else than is wanted, and does not come to it by itself"
+        case .deviceNotHealthy: "a device is not healthy"
+        case .deviceWaiting: "a device is on its way to what is wanted, or waits, or nothing is known of it yet"
+        case .nothingFound: "nothing is as what was asked for"
         case .usage: "wrong command line"
         case .dataError: "input data is malformed, over a limit, or not what its digest says"
         case .noInput: "an input file does not exist or can't be read"
