@@ -60,7 +60,7 @@ const app = {
         const hash = query.size ? `${base}?${query}` : base;
         if (push) history.pushState(null, "", hash);
         else history.replaceState(null, "", hash);
-        app.route = read(hash);
+        app.route = read(location.hash);
         app.data.want(pages[app.route.name].paths(app.route));
         app.changed();
         if (toTop) scrollTo(0, 0);
@@ -72,6 +72,9 @@ const app = {
         Object.assign(pending, changes);
         asking = setTimeout(() => app.ask({}), 200);
     },
+
+    /// What the reader has typed for a part of the question, also while it is still to be asked.
+    typed: (name) => pending[name] ?? app.route.query.get(name) ?? "",
 
     /// The newest event there was when this page was opened: what is newer is shown as new.
     newestAtStart: (all) => {
@@ -156,6 +159,7 @@ let arriving = false;
 let returning = null;
 
 function go() {
+    if (location.hash === app.route.hash) return; // both events tell of most changes
     const before = app.route;
     app.route = read(location.hash);
     clearTimeout(asking);
@@ -186,9 +190,7 @@ function leave() {
 }
 
 addEventListener("hashchange", go);
-addEventListener("popstate", () => {
-    if (location.hash !== app.route.hash) go();
-});
+addEventListener("popstate", go);
 document.addEventListener("click", (event) => {
     const link = event.target.closest("a[href^='#']");
     if (link?.classList.contains("skip")) {

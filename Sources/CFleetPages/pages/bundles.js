@@ -1,7 +1,7 @@
 // Bundles: which there are, and who runs, wants or refused one.
 
 import { h } from "./dom.js";
-import { answerBadge, bundleChip, count, facts, icon, links, list, outside, panel, plural, rowLink, sentence, table, when } from "./parts.js";
+import { answerBadge, badge, bundleChip, count, facts, icon, links, list, outside, panel, plural, rowLink, sentence, table, when } from "./parts.js";
 import { bundleName, clean, outcome } from "./words.js";
 
 export const bundles = {
@@ -25,7 +25,7 @@ export const bundles = {
             { name: "Wanted by", sort: "wanted", order: "descending", class: "number", cell: (row) => count(row.wanted) },
             {
                 name: "Refused by", sort: "refused", order: "descending", class: "number",
-                cell: (row) => (row.refused ? h("span", { class: "word no" }, icon("no"), count(row.refused)) : count(row.refused ?? 0)),
+                cell: (row) => (row.refused ? badge("no", count(row.refused)) : count(row.refused ?? 0)),
             },
             { name: "Endpoints", cell: (row) => list(row.endpoints).map((name, index) => [index ? ", " : "", outside(name)]) },
         ];
@@ -103,7 +103,7 @@ function refusalTable(refusals) {
         columns: [
             { name: "Device", cell: (one) => rowLink(links.device(one.device), outside(one.device)) },
             { name: "Endpoint", cell: (one) => outside(one.endpoint) },
-            { name: "Result", cell: (one) => h("span", { class: `word ${outcome(one.result)[0]}`, title: clean(one.result) }, icon(outcome(one.result)[0]), outside(outcome(one.result)[1])) },
+            { name: "Result", cell: (one) => h("span", { title: clean(one.result) }, badge(outcome(one.result)[0], outside(outcome(one.result)[1]))) },
             { name: "Why", class: "why", cell: (one) => sentence(one.sentence) },
         ],
     });

@@ -7,7 +7,7 @@ const GIVE_UP = 10_000;
 const KEPT = 40; // answers kept for going back to a page
 
 export class Data {
-    /// path -> { value, tag, at, missing }, the one asked for last at the end
+    /// path -> { value, tag, at, missing, problem }, the one asked for last at the end
     #answers = new Map();
     #wanted = new Map(); // path -> milliseconds between two questions
     #asked = new Map(); // path -> when
@@ -37,6 +37,11 @@ export class Data {
 
     value(path) {
         return this.#answers.get(path)?.value ?? null;
+    }
+
+    /// What is wrong with the question, in words; null where nothing is.
+    problem(path) {
+        return this.#answers.get(path)?.problem ?? null;
     }
 
     isMissing(path) {
@@ -75,6 +80,8 @@ export class Data {
             else if (reply.ok) {
                 this.#keep(path, { value: await reply.json(), tag: reply.headers.get("ETag"), missing: false });
             } else if (reply.status === 404) this.#keep(path, { value: known?.value ?? null, tag: null, missing: true });
+            // It has understood, and there is something about the question that it can't answer.
+            else if (reply.status === 400) this.#keep(path, { value: null, tag: null, problem: await refusal(reply) });
             else throw new Error(await refusal(reply));
             this.trouble = null;
             this.heard = Date.now();
@@ -99,8 +106,8 @@ export class Data {
 
 async function refusal(reply) {
     const problem = await reply.json().catch(() => null);
-    const says = problem?.error?.message ?? reply.statusText;
-    return `it answers ${reply.status}${says ? `: ${says}` : ""}`;
+    const says = [problem?.error?.message, problem?.error?.hint].filter(Boolean).join("; ");
+    return reply.status === 400 && says ? says : `it answers ${reply.status}: ${says || reply.statusText}`;
 }
 
 function explain(error) {

@@ -2,8 +2,8 @@
 
 import { h } from "./dom.js";
 import {
-    answerBadge, atClock, badge, bundleChip, entries, facts, icon, labelChips, links, list, outside, panel, plural, sentence,
-    when, why,
+    answerBadge, atClock, badge, bundleChip, entries, facts, grouped, icon, labelChips, links, list, outside, panel, plural, sentence,
+    telling, when, why,
 } from "./parts.js";
 import { plots } from "./plots.js";
 import { answerOf, brief, bytes, clean, count, day, duration, figure, now, outcome, questions, seconds } from "./words.js";
@@ -145,23 +145,6 @@ function numbers(app, value) {
     );
 }
 
-/// Events that belong to one update of one endpoint, the newest update first.
-export function grouped(events) {
-    const groups = [];
-    const open = new Map(); // endpoint -> its group that older events may still belong to
-    for (const event of events) {
-        const about = event.kind === "update" ? `${event.endpoint}|${event.serial}|${event.bundle?.digest ?? ""}` : null;
-        const group = about ? open.get(event.endpoint) : null;
-        if (group?.about === about && about) group.events.push(event);
-        else {
-            const made = { about, events: [event] };
-            groups.push(made);
-            if (about) open.set(event.endpoint, made);
-        }
-    }
-    return groups;
-}
-
 function timeline(app, value) {
     const groups = grouped(list(value.events));
     let last = null;
@@ -191,11 +174,11 @@ function single(event) {
 function update(app, group) {
     const newest = group.events[0];
     const oldest = group.events.at(-1);
-    const telling = group.events.find((event) => event.result) ?? newest;
-    const [tone, word] = outcome(telling.result, newest.state);
+    const event = telling(group);
+    const [tone, word] = outcome(event.result, newest.state);
     const logged = group.events.find((event) => event.hasLog);
     const steps = [...group.events].reverse();
-    const reason = why(telling) || why(newest);
+    const reason = why(event) || why(newest);
     return h(
         "li",
         // The oldest event is what the group keeps while it grows.
@@ -203,7 +186,7 @@ function update(app, group) {
         h("div", { class: "moment-mark" }, icon(tone)),
         h("div", { class: "moment-words" },
             h("div", { class: "moment-head" },
-                bundleChip(newest.bundle), h("span", { class: `word ${tone}`, title: clean(telling.result ?? "") }, outside(word)),
+                bundleChip(newest.bundle), h("span", { class: `word ${tone}`, title: clean(event.result ?? "") }, outside(word)),
                 when(newest.received),
                 h("span", { class: "quiet" }, "on ", outside(newest.endpoint), Number.isFinite(newest.serial) ? `, deployment ${newest.serial}` : "")),
             reason ? sentence(reason, { class: "because" }) : null,
@@ -265,7 +248,7 @@ function about(value) {
         Number.isFinite(box.memoryBytes) ? ["Memory", bytes(box.memoryBytes)] : null,
         Number.isFinite(box.uptime) ? ["Up for", duration(box.uptime)] : null,
         value.address ? ["Address", outside(value.address)] : null,
-        ["Reports", `every ${duration(value.interval)}`],
+        Number.isFinite(value.interval) ? ["Reports", `every ${duration(value.interval)}`] : null,
         metadata
             ? ["Metadata", [`version ${count(metadata.timestampVersion)}, verified `, when(metadata.verified), metadata.source === "media" ? ", from media" : ""]]
             : null,

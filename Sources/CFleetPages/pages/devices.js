@@ -5,7 +5,7 @@ import {
     answerBadge, brief, bundleChip, count, countsOf, entries, firstSteps, icon, labelChips, links, list, outside, plural,
     rowLink, table, when, worries,
 } from "./parts.js";
-import { clean, questions } from "./words.js";
+import { answers, clean, questions, reasonWords } from "./words.js";
 
 const PAGE = 100;
 const FILTERS = ["q", "reachable", "converged", "healthy", "label", "running", "membership", "sort"];
@@ -34,7 +34,8 @@ export const devices = {
     view: (app) => {
         const query = app.route.query;
         // While a new question is on its way the last answer stays.
-        const value = app.data.value(path(query)) ?? app.ui.get("devices:last");
+        const value = app.data.value(path(query)) ?? app.ui.get("devices:last")
+            ?? (app.data.problem(path(query)) ? { total: 1, matching: 0, offset: 0, devices: [] } : null);
         if (!value) return null;
         app.ui.set("devices:last", value);
         if (!value.total) return firstSteps();
@@ -96,11 +97,13 @@ const columns = [
             ]
             : h("span", { class: "quiet" }, "nothing"),
     },
-    { name: "Seen", sort: "lastSeen", order: "descending", class: "seen", cell: (row) => when(row.lastSeen) },
+    { name: "Seen", sort: "lastSeen", class: "seen", cell: (row) => when(row.lastSeen) },
 ];
 
 function filters(app, query, value) {
     const overview = app.data.value("/api/overview");
+    const problem = app.data.problem(path(query));
+    const odd = (question) => query.get(question) && !answers.includes(query.get(question));
     const labels = new Set();
     for (const row of list(value.devices)) {
         for (const [name, text] of [...entries(row.labels), ...entries(row.ownLabels)]) {
@@ -115,19 +118,19 @@ function filters(app, query, value) {
                 h("span", { class: "unseen" }, "Filter by id, label or bundle"),
                 h("input", {
                     type: "search", id: "filter", placeholder: "Filter by id, label or bundle   ( / )", autocomplete: "off", spellcheck: "false",
-                    value: query.get("q") ?? "", oninput: (event) => app.askSoon({ q: event.target.value, offset: null }),
+                    value: app.typed("q"), oninput: (event) => app.askSoon({ q: event.target.value, offset: null }),
                 })),
             h("label", { class: "field" },
                 h("span", { class: "unseen" }, "Label"),
                 h("input", {
                     type: "search", list: "labels", placeholder: "label=value", autocomplete: "off", spellcheck: "false", class: "label-input",
-                    value: query.get("label") ?? "", oninput: (event) => app.askSoon({ label: event.target.value, offset: null }),
+                    value: app.typed("label"), oninput: (event) => app.askSoon({ label: event.target.value, offset: null }),
                 }),
                 h("datalist", { id: "labels" }, [...labels].sort().map((label) => h("option", { value: label, key: label })))),
             h("label", { class: "field" },
                 h("span", { class: "unseen" }, "Membership"),
                 h("select", { value: query.get("membership") ?? "", onchange: (event) => app.ask({ membership: event.target.value, offset: null }) },
-                    [["", "any membership"], ["enrolled", "enrolled"], ["revoked", "revoked"], ["decommissioned", "decommissioned"]]
+                    [["", "not decommissioned"], ["enrolled", "enrolled"], ["revoked", "revoked"], ["decommissioned", "decommissioned"], ["all", "any membership"]]
                         .map(([name, words]) => h("option", { value: name, key: name }, words)))),
         ),
         h("div", { class: "chip-groups" }, Object.keys(questions).map((question) =>
@@ -142,6 +145,9 @@ function filters(app, query, value) {
                             onclick: () => app.ask({ [question]: pressed ? null : name, offset: null }),
                         }, icon(name), name, h("span", { class: "chip-count" }, overview ? brief(number) : ""));
                     }))),
+            Object.keys(questions).filter(odd).map((question) =>
+                h("button", { type: "button", class: "chip", key: question, "aria-pressed": "true", onclick: () => app.ask({ [question]: null, offset: null }) },
+                    `${question}: `, outside(reasonWords(query.get(question))), " ✕")),
             query.get("running")
                 ? h("button", { type: "button", class: "chip", key: "running", "aria-pressed": "true", onclick: () => app.ask({ running: null, offset: null }) },
                     "runs ", h("code", null, clean(query.get("running").slice(0, 24))), " ✕")
@@ -149,6 +155,7 @@ function filters(app, query, value) {
             FILTERS.some((name) => name !== "sort" && query.get(name))
                 ? h("a", { class: "clear", key: "clear", href: "#/devices" }, "clear all filters")
                 : null),
+        problem ? h("p", { class: "word no", role: "alert", key: "problem" }, icon("no"), " ", outside(problem)) : null,
     );
 }
 

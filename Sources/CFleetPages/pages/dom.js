@@ -100,8 +100,7 @@ function set(node, name, value) {
         // By property: the Content-Security-Policy forbids the attribute.
         for (const [property, text] of Object.entries(value ?? {})) node.style.setProperty(property, text);
     } else if (name === "value") {
-        // Never under the reader's fingers.
-        if (node !== document.activeElement && node.value !== (value ?? "")) node.value = value ?? "";
+        if (node.value !== (value ?? "")) node.value = value ?? "";
     } else if (value === null || value === undefined || value === false) node.removeAttribute(name);
     else if (node.getAttribute(name) !== (value === true ? "" : String(value))) {
         node.setAttribute(name, value === true ? "" : String(value));

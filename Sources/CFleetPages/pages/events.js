@@ -1,7 +1,7 @@
 // What happened in the fleet, the newest first.
 
 import { h } from "./dom.js";
-import { byDay, list, plural } from "./parts.js";
+import { byDay, icon, list, outside, plural } from "./parts.js";
 
 const PAGE = 100;
 
@@ -23,21 +23,23 @@ export const events = {
     view: (app) => {
         const query = app.route.query;
         const value = app.data.value(path(query)) ?? app.ui.get("events:last");
-        if (!value) return null;
-        app.ui.set("events:last", value);
-        const all = list(value.events);
+        const problem = app.data.problem(path(query));
+        if (!value && !problem) return null;
+        if (value) app.ui.set("events:last", value);
+        const all = list(value?.events);
         const filtered = query.get("device") || query.get("endpoint");
         const field = (name, words, id) =>
             h("label", { class: "field grow", key: name }, h("span", { class: "unseen" }, words),
                 h("input", {
-                    type: "search", id, placeholder: words, autocomplete: "off", spellcheck: "false", value: query.get(name) ?? "",
+                    type: "search", id, placeholder: words, autocomplete: "off", spellcheck: "false", value: app.typed(name),
                     oninput: (event) => app.askSoon({ [name]: event.target.value, before: null }),
                 }));
         return [
             h("div", { class: "page-head" }, h("h1", { tabindex: "-1" }, "Events"),
                 h("p", { class: "lede" }, query.get("before") ? "older ones" : all.length < PAGE ? plural(all.length, "event") : `the newest ${PAGE}`)),
             h("search", { class: "filters", key: "filters", "aria-label": "Filter events" },
-                h("div", { class: "filter-row" }, field("device", "Device's id, whole", "filter"), field("endpoint", "Endpoint", "filter-endpoint"))),
+                h("div", { class: "filter-row" }, field("device", "Device's id, whole", "filter"), field("endpoint", "Endpoint", "filter-endpoint")),
+                problem ? h("p", { class: "word no", role: "alert", key: "problem" }, icon("no"), " ", outside(problem)) : null),
             all.length
                 ? h("section", { class: "panel", key: "list", "aria-label": "Events" }, h("ol", { class: "events" }, byDay(all, { freshAfter: query.get("before") ? Infinity : app.newestAtStart(all) })))
                 : h("p", { class: "empty", key: "none" }, filtered ? ["None are like that. ", h("a", { href: "#/events" }, "Show all of them"), "."]

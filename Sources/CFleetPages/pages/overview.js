@@ -2,15 +2,18 @@
 
 import { h } from "./dom.js";
 import {
-    badge, brief, bundleChip, byDay, count, countsOf, firstSteps, icon, links, list, outside, panel, plural, rowLink,
+    badge, brief, bundleChip, count, countsOf, firstSteps, groupLine, grouped, icon, links, list, outside, panel, plural, rowLink,
     sentence, shares, when, worries,
 } from "./parts.js";
-import { bundleName, clean, questions } from "./words.js";
+import { bundleName, clean, questions, reasonWords } from "./words.js";
 
 const BUNDLES = 6;
+const UPDATES = 14;
+// More than are shown: an update has a dozen.
+const EVENTS = "/api/events?limit=200";
 
 export const overview = {
-    paths: () => ({ "/api/overview": 3 }),
+    paths: () => ({ "/api/overview": 3, [EVENTS]: 3 }),
 
     title: (app) => {
         const value = app.data.value("/api/overview");
@@ -54,10 +57,9 @@ export const overview = {
     },
 };
 
-/// The server counts by answer, not by device: at least so many, and as many as are listed.
+/// How many devices need somebody.
 function wrongs(value) {
-    const most = Math.max(...Object.keys(questions).map((question) => value[question]?.no ?? 0));
-    return Math.max(list(value.attention).length < 20 ? 0 : most, list(value.attention).length);
+    return Number.isFinite(value.attentionCount) ? value.attentionCount : list(value.attention).length;
 }
 
 function answerCard(question, value) {
@@ -117,13 +119,14 @@ function attention(value) {
 }
 
 function latest(app, value) {
-    const events = list(value.events);
+    const events = list(app.data.value(EVENTS)?.events ?? value.events);
+    const newest = app.newestAtStart(events);
     return panel(
         "latest",
         "Latest events",
         h("a", { href: "#/events", class: "more" }, "all events"),
         events.length
-            ? h("ol", { class: "events" }, byDay(events, { freshAfter: app.newestAtStart(events) }))
+            ? h("ol", { class: "events" }, grouped(events).slice(0, UPDATES).map((group) => groupLine(group, group.events[0].id > newest)))
             : h("p", { class: "empty" }, "Nothing has happened yet. Updates, enrolments and what operators do appear here."),
     );
 }
@@ -154,11 +157,7 @@ function spread(value) {
                             bundle.wanted ? h("span", { class: "quiet" }, ` · ${count(bundle.wanted)} wanted`) : null),
                     ))),
                     bundles.length > BUNDLES ? h("p", { class: "quiet" }, `and ${plural(bundles.length - BUNDLES, "other bundle")}`) : null,
-                    list(endpoint.waiting).length
-                        ? h("p", { class: "waiting-list" }, list(endpoint.waiting).map((wait) =>
-                            h("a", { key: wait.reason, href: links.devices({ converged: "waiting" }) },
-                                badge("waiting", [`${count(wait.count)} `, outside(String(wait.reason).replace(/^waitingFor\((.*)\)$/, "wait for $1"))]))))
-                        : null,
+                    reasons(endpoint),
                 );
             })
             : h("p", { class: "empty" }, "No endpoint has been reported. A box gets one with ", h("code", null, "edgeagent enroll --endpoint NAME=ADDRESS"), "."),
@@ -166,6 +165,15 @@ function spread(value) {
             ? h("p", { class: "key" }, h("span", { class: "running-bar sample" }), " running ", h("span", { class: "wanted-bar sample" }), " wanted")
             : null,
     );
+}
+
+/// What the endpoints of that name wait for, and why some are not what they should be.
+function reasons(endpoint) {
+    const all = [["no", endpoint.failing], ["waiting", endpoint.waiting]].flatMap(([tone, found]) => list(found).map((one) => ({ ...one, tone })));
+    if (!all.length) return null;
+    return h("p", { class: "waiting-list" }, all.map((one) =>
+        h("a", { key: one.reason, href: links.devices({ converged: one.reason }) },
+            badge(one.tone, [`${count(one.count)} `, outside(reasonWords(one.reason))]))));
 }
 
 function refused(value) {

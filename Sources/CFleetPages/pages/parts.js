@@ -17,7 +17,7 @@ export const links = {
 /// A text from outside, kept apart from what stands around it.
 export const outside = (text, props) => h("bdi", props, clean(text));
 
-// Each answer has a shape of its own: a check in a disc, a cross in an octagon, hands on a ring, a broken ring.
+// Each answer has a shape of its own: a check in a disc, a cross in an octagon, hands on a ring, a dash in a broken ring.
 const shapes = {
     yes: [["circle", { cx: 8, cy: 8, r: 7, class: "fill" }], ["path", { d: "M4.8 8.3 7 10.5l4.3-4.7", class: "mark" }]],
     no: [
@@ -27,8 +27,7 @@ const shapes = {
     waiting: [["circle", { cx: 8, cy: 8, r: 6.2, class: "line" }], ["path", { d: "M8 4.4V8l2.5 1.7", class: "line" }]],
     unknown: [
         ["circle", { cx: 8, cy: 8, r: 6.2, class: "line dashed" }],
-        ["path", { d: "M6.3 6.4a1.8 1.8 0 1 1 2.6 1.7c-.6.3-.9.6-.9 1.2", class: "line" }],
-        ["circle", { cx: 8, cy: 11.4, r: 0.9, class: "dot" }],
+        ["path", { d: "M5.6 8h4.8", class: "line" }],
     ],
 };
 
@@ -61,10 +60,15 @@ export function when(time, { clock = null, words = ago } = {}) {
 
 export const atClock = (time, clock) => when(time, { clock, words: (moment) => clockTime(moment) });
 
+/// Commands in a sentence stand between backticks.
+function spoken(words) {
+    return h("bdi", null, words.split("`").map((part, index, all) => (index % 2 && index < all.length - 1 ? h("code", null, part) : part)));
+}
+
 /// A sentence; what is very long is folded up behind its beginning.
 export function sentence(text, props = {}) {
     const words = clean(text);
-    if (words.length <= 320) return h("p", props, h("bdi", null, words));
+    if (words.length <= 320) return h("p", props, spoken(words));
     return h(
         "details",
         { ...props, key: props.key ?? words.slice(0, 40), class: `${props.class ?? ""} folded` },
@@ -219,9 +223,55 @@ export function eventLine(event, { withDevice = true, fresh = false } = {}) {
     );
 }
 
+/// Events that belong to one update of one endpoint, the newest update first.
+export function grouped(events) {
+    const groups = [];
+    const open = new Map(); // device and endpoint -> the group that older events may still belong to
+    for (const event of events) {
+        const place = `${event.device} ${event.endpoint}`;
+        const about = event.kind === "update" ? `${event.serial} ${event.bundle?.digest ?? ""}` : null;
+        const group = open.get(place);
+        if (about && group?.about === about) group.events.push(event);
+        else {
+            const made = { about, events: [event] };
+            groups.push(made);
+            if (about) open.set(place, made);
+        }
+    }
+    return groups;
+}
+
+/// The event of a group that says how it went: the newest with a result, else the newest.
+export const telling = (group) => group.events.find((event) => event.result) ?? group.events[0];
+
+/// One line for an update, whatever number of steps it has.
+export function groupLine(group, fresh) {
+    const [newest] = group.events;
+    if (!group.about) return eventLine(newest, { fresh });
+    const event = telling(group);
+    const [tone, word] = outcome(event.result, newest.state);
+    const words = why(event) || why(newest);
+    return h(
+        "li",
+        { key: `update-${group.events.at(-1).id}`, class: fresh ? "event fresh" : "event" },
+        when(newest.received),
+        h("span", { class: "event-mark" }, icon(tone)),
+        h(
+            "div",
+            { class: "event-words" },
+            h("a", { href: links.device(newest.device), class: "event-device" }, outside(newest.device)), " ",
+            newest.bundle ? [bundleChip(newest.bundle), " "] : null,
+            h("span", { class: `word ${tone}`, title: clean(event.result ?? "") }, outside(event.result ? word : `${newest.state}…`)),
+            h("span", { class: "quiet" }, " on ", outside(newest.endpoint)),
+            words ? sentence(words, { class: "event-why" }) : null,
+        ),
+    );
+}
+
 /// Why an event came about, where there is more to say than that the step before was done.
 export function why(event) {
-    const reason = event.reason && !["done", "began"].includes(event.reason) ? event.reason : "";
+    // That it was refused is told by the word beside it.
+    const reason = event.reason && !["done", "began"].includes(event.reason) ? event.reason.replace(/^refused: /, "") : "";
     const detail = event.detail && !reason.includes(event.detail) ? event.detail : "";
     return [reason, detail].filter(Boolean).join(" — ");
 }
@@ -253,7 +303,7 @@ export function facts(pairs) {
 /// What a newcomer does first.
 export function firstSteps() {
     const step = (title, command, words) =>
-        h("li", null, h("h3", null, title), command ? h("pre", { class: "command", tabindex: "0" }, h("code", null, command)) : null, h("p", null, words));
+        h("li", null, h("h3", null, title), command ? h("pre", { class: "command", tabindex: "0" }, h("code", null, command)) : null, sentence(words));
     return h(
         "section",
         { class: "hero", key: "first", "aria-labelledby": "first-title" },

@@ -14,57 +14,77 @@ const named = (series, ...names) => series.filter((one) => names.includes(one.na
 const kinds = [
     {
         key: "requests", title: "Requests", show: (value) => `${figure(value)}/s`, floor: 0,
-        lines: (series) => named(series, "edge.ml.inference.requests").map((one) => line(one, rates(one))),
+        lines: (series) => together(named(series, "edge.ml.requests"), rates, sum),
     },
     {
         key: "errors", title: "Error rate", show: percent, floor: 0, least: 0.01, warn: 0.05,
         lines: (series) => {
-            const all = named(series, "edge.ml.inference.requests");
-            return named(series, "edge.ml.inference.errors").map((one) => {
-                const requests = all.find((other) => where(other) === where(one));
-                return line(one, requests ? ratio(rates(one), rates(requests)) : []);
-            });
+            const requests = together(named(series, "edge.ml.requests"), rates, sum);
+            return together(named(series, "edge.ml.errors"), rates, sum).map((errors) =>
+                ({ ...errors, points: shareOf(errors.points, requests.find((one) => one.name === errors.name)?.points ?? []) }));
         },
     },
     {
         key: "latency", title: "Latency", show: seconds, floor: 0,
-        lines: (series) => {
-            const found = series.filter((one) => one.name.startsWith("edge.ml.inference.duration"));
-            return found.map((one) => ({ ...line(one), name: [where(one), quantile(one)].filter(Boolean).join(" ") }));
-        },
+        lines: (series) => ["p50", "p99"].flatMap((quantile) =>
+            together(named(series, `edge.ml.inference.duration.${quantile}`), plain, Math.max)
+                .map((one) => ({ ...one, name: `${one.name} ${quantile}`.trim() }))),
     },
     {
         key: "memory", title: "Memory", show: bytes, floor: 0,
-        lines: (series) => named(series, "process.memory.usage").map((one) => line(one)),
+        lines: (series) => together(named(series, "process.memory.usage"), plain, sum),
     },
     {
         key: "cpu", title: "CPU", show: percent, floor: 0, least: 0.1,
         lines: (series) => {
-            const box = named(series, "system.cpu.utilization").map((one) => line(one));
-            const processes = named(series, "process.cpu.time").map((one) => line(one, rates(one)));
-            return [...box, ...processes];
+            const modes = named(series, "system.cpu.time");
+            const idle = together(modes.filter((one) => ["idle", "iowait"].includes(one.attributes?.["cpu.mode"])), rates, sum, whole);
+            const all = together(modes, rates, sum, whole);
+            const busy = all.map((one) => ({ name: "box", points: shareOf(one.points, one.points, idle[0]?.points) }));
+            const told = together(named(series, "system.cpu.utilization"), plain, Math.max, () => "box");
+            return [...(busy.length ? busy : told), ...together(named(series, "process.cpu.time"), rates, sum)];
         },
     },
     {
         key: "temperature", title: "Temperature", show: (value) => `${figure(value)} °C`,
-        lines: (series) => named(series, "hw.temperature").map((one) => line(one)),
+        lines: (series) => together(named(series, "hw.temperature"), plain, Math.max, (one) => one.attributes?.["hw.name"] ?? one.attributes?.["hw.id"] ?? ""),
     },
     {
         key: "disk", title: "Disk used", show: percent, floor: 0, ceiling: 1, warn: 0.9,
-        lines: (series) => named(series, "system.filesystem.utilization").map((one) => line(one)),
+        lines: (series) => {
+            const parts = named(series, "system.filesystem.usage");
+            const place = (one) => one.attributes?.["system.filesystem.mountpoint"] ?? "";
+            const free = together(parts.filter((one) => one.attributes?.["system.filesystem.state"] !== "used"), plain, sum, place);
+            return together(parts, plain, sum, place).map((all) =>
+                ({ ...all, points: shareOf(all.points, all.points, free.find((one) => one.name === all.name)?.points) }));
+        },
     },
 ];
 
-const where = (series) => {
-    const a = series.attributes ?? {};
-    return a["edge.endpoint"] ?? a["service.name"] ?? a["process.executable.name"] ?? a["hw.name"] ?? a["hw.id"]
-        ?? a["system.filesystem.mountpoint"] ?? "";
-};
+const sum = (one, other) => one + other;
+const whole = () => "";
 
-const quantile = (series) => series.attributes?.quantile ?? /\.(p\d+|max|mean)$/.exec(series.name)?.[1] ?? "";
+/// Who a series is about: a model's endpoint, else a program.
+const about = (series) => series.attributes?.["edge.endpoint"] ?? series.attributes?.["service.name"] ?? "";
 
-function line(series, points = plain(series)) {
-    return { name: where(series), points };
+/// One line for all series about the same: the bundles that an endpoint has served, a processor's modes.
+function together(series, points, join, name = about) {
+    const lines = new Map();
+    for (const one of series) {
+        const line = lines.get(name(one)) ?? new Map();
+        lines.set(name(one), line);
+        for (const [time, value] of points(one)) line.set(time, line.has(time) ? join(line.get(time), value) : value);
+    }
+    return [...lines].map(([name, values]) => ({ name, points: [...values].sort(([one], [other]) => one - other) }));
+}
+
+/// Parts of a whole, moment by moment; `without` is taken off the parts.
+function shareOf(parts, wholes, without = []) {
+    const all = new Map(wholes);
+    const off = new Map(without);
+    return parts
+        .filter(([time]) => all.has(time))
+        .map(([time, value]) => [time, all.get(time) > 0 ? Math.max(0, value - (off.get(time) ?? 0)) / all.get(time) : 0]);
 }
 
 function plain(series) {
@@ -82,11 +102,6 @@ function rates(series) {
         if (time > before) made.push([time, (value >= old ? value - old : value) / (time - before)]);
     }
     return made;
-}
-
-function ratio(parts, wholes) {
-    const whole = new Map(wholes);
-    return parts.filter(([time]) => whole.has(time)).map(([time, value]) => [time, whole.get(time) > 0 ? value / whole.get(time) : 0]);
 }
 
 /// Where the reader's pointer is, as a part of the width; by plot.

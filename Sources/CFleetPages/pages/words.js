@@ -16,7 +16,7 @@ export function clean(text, keepLines = false) {
     return String(text ?? "")
         .replace(/[\u0000-\u001f\u007f]/g, (c) => {
             if (c === "\n" || c === "\t" || c === "\r") return keepLines ? (c === "\r" ? "" : c) : " ";
-            return c === "\u007f" ? "\u2421" : String.fromCharCode(0x2400 + c.charCodeAt(0));
+            return `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`;
         })
         .replace(/[\u0080-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (c) => {
             return `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`;
@@ -131,6 +131,11 @@ export function outcome(result, state) {
     if (waits) return ["waiting", `waits for ${waits[1]}`];
     if (result.startsWith("incompatible")) return ["no", "incompatible"];
     return ["unknown", result];
+}
+
+/// A reason's code as words: `rolledBack` is "rolled back", `waitingFor(wave)` is "waiting for wave".
+export function reasonWords(code) {
+    return String(code ?? "").replace(/\((\w+)\)$/, " $1").replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
 export const bundleName = (bundle) => {

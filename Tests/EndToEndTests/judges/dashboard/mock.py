@@ -11,6 +11,7 @@ import argparse
 import datetime
 import hashlib
 import http.server
+import itertools
 import json
 import math
 import pathlib
@@ -41,6 +42,10 @@ PREDICATES = {
     "healthy": "for each endpoint: something serves, errors <= 5 % of at least 20 requests, no restart since the last report",
 }
 RANK = {"no": 0, "waiting": 1, "unknown": 2, "yes": 3}
+
+
+def attribute(name):
+    return name.replace("_", ".")
 
 
 def text(moment):
@@ -277,7 +282,8 @@ class Fleet:
                 "healthy": self.answer("healthy", "no", "notServing", RTL + CONTROL, 50),
             },
             device["endpoints"][0] | {"name": "bare", "running": None, "wanted": None, "previous": None, "sentence": None,
-                                      "result": None, "since": None, "counters": None, "containment": None},
+                                      "result": None, "since": None, "counters": None, "containment": None,
+                                      "converged": self.answer("converged", "yes", "nothingWanted", "nothing is wanted", 50)},
         ]
         device["logs"] = [{"time": text(self.now()), "severity": 17, "body": HTML + SQL + RTL + CONTROL + LONG * 4}]
         self._settle(device)
@@ -323,26 +329,30 @@ class Fleet:
 
     def _counts(self, question):
         counts = dict.fromkeys(("yes", "no", "waiting", "unknown"), 0)
-        for device in self.devices.values():
+        for device in self._enrolled():
             counts[device[question]["answer"]] += 1
         return counts
+
+    def _enrolled(self):
+        return [device for device in self.devices.values() if device["membership"] == "enrolled"]
 
     def _spread(self):
         spread = {}
         for device in self.devices.values():
             for endpoint in device["endpoints"]:
-                entry = spread.setdefault(endpoint["name"], {"devices": 0, "bundles": {}, "waiting": {}})
+                entry = spread.setdefault(endpoint["name"], {"devices": 0, "bundles": {}, "waiting": {}, "failing": {}})
                 entry["devices"] += 1
                 for role in ("running", "wanted"):
                     if endpoint[role]:
                         made = entry["bundles"].setdefault(endpoint[role]["digest"], endpoint[role] | {"running": 0, "wanted": 0})
                         made[role] += 1
-                if endpoint["converged"]["answer"] == "waiting":
+                how = {"waiting": "waiting", "no": "failing"}.get(endpoint["converged"]["answer"])
+                if how:
                     reason = endpoint["converged"]["reason"]
-                    entry["waiting"][reason] = entry["waiting"].get(reason, 0) + 1
+                    entry[how][reason] = entry[how].get(reason, 0) + 1
         return [
             {"name": name, "devices": e["devices"], "bundles": sorted(e["bundles"].values(), key=lambda b: -b["running"]),
-             "waiting": [{"reason": r, "count": n} for r, n in e["waiting"].items()]} for name, e in sorted(spread.items())
+             **{how: [{"reason": r, "count": n} for r, n in e[how].items()] for how in ("waiting", "failing")}} for name, e in sorted(spread.items())
         ]
 
     def _events(self, limit, **want):
@@ -365,9 +375,9 @@ class Fleet:
         attention = [d for d in self.devices.values() if d["membership"] == "enrolled"
                      and any(d[q]["answer"] == "no" for q in ("reachable", "converged", "healthy"))]
         return {
-            "now": text(self.now()), "version": "0.4.0", "devices": len(self.devices),
+            "now": text(self.now()), "version": "0.4.0", "devices": len(self._enrolled()),
             **{question: self._counts(question) for question in PREDICATES}, "endpoints": self._spread(),
-            "attention": [self.row(d) for d in sorted(attention, key=self._worst_first)[:20]],
+            "attention": [self.row(d) for d in sorted(attention, key=self._worst_first)[:20]], "attentionCount": len(attention),
             "events": self._events(20), "refusals": self.refusals,
         }
 
@@ -380,7 +390,7 @@ class Fleet:
             running = query.get("running", "")
             if query.get("q", "").lower() not in words.lower():
                 continue
-            if any(query.get(q) and device[q]["answer"] != query[q] for q in PREDICATES):
+            if any(query.get(q) and query[q] not in (device[q]["answer"], device[q]["reason"]) for q in PREDICATES):
                 continue
             if label and label not in [f"{k}={v}" for k, v in (device["ownLabels"] | device["labels"]).items()]:
                 continue
@@ -391,7 +401,7 @@ class Fleet:
                 continue
             found.append(device)
         orders = {"id": lambda d: d["id"], "lastSeen": lambda d: d["lastSeen"] or ""}
-        found.sort(key=orders.get(query.get("sort"), self._worst_first), reverse=query.get("sort") == "lastSeen")
+        found.sort(key=orders.get(query.get("sort"), self._worst_first))
         offset, limit = int(query.get("offset", 0)), min(int(query.get("limit", 100)), 1000)
         return {"now": text(self.now()), "total": len(self.devices), "matching": len(found), "offset": offset,
                 "devices": [self.row(d) for d in found[offset:offset + limit]]}
@@ -415,9 +425,12 @@ class Fleet:
 
         series = []
 
+        def running(steps):
+            return list(itertools.accumulate(steps))
+
         def add(name, unit, values, cumulative=False, **attributes):
             points = [[t, round(v, 6)] for t, v in zip(times, values) if not (now - 9000 < t < now - 7800)]
-            series.append({"name": name, "unit": unit, "attributes": {k.replace("_", "."): v for k, v in attributes.items()},
+            series.append({"name": name, "unit": unit, "attributes": {attribute(k): v for k, v in attributes.items()},
                            "cumulative": cumulative, "points": points})
 
         for index, endpoint in enumerate(self.devices[name]["endpoints"]):
@@ -425,15 +438,23 @@ class Fleet:
             for rate in wave(42 - 30 * index, 9, 3000):
                 total += max(0, rate) * step
                 requests.append(total)
-            add("edge.ml.inference.requests", "{request}", requests, True, edge_endpoint=endpoint["name"])
-            add("edge.ml.inference.errors", "{request}", [r * 0.002 for r in requests], True, edge_endpoint=endpoint["name"])
-            add("edge.ml.inference.duration.p50", "s", wave(0.0012, 0.0002, 2000), edge_endpoint=endpoint["name"])
-            add("edge.ml.inference.duration.p99", "s", wave(0.008, 0.002, 1500), edge_endpoint=endpoint["name"])
-            add("process.memory.usage", "By", wave(31e6, 1e6, 4000), service_name="edgeruntime", edge_endpoint=endpoint["name"])
+            about = {"edge_endpoint": endpoint["name"], "edge_slot": "blue", "service_name": "edgeruntime"}
+            add("edge.ml.requests", "{request}", requests, True, **about)
+            add("edge.ml.errors", "{request}", [r * 0.002 for r in requests], True, **about)
+            add("edge.ml.inference.duration.p50", "s", wave(0.0012, 0.0002, 2000), **about)
+            add("edge.ml.inference.duration.p99", "s", wave(0.008, 0.002, 1500), **about)
+            add("process.memory.usage", "By", wave(31e6, 1e6, 4000), **about)
         add("process.memory.usage", "By", wave(4.6e6, 2e4, 4000), service_name="edgeagent")
-        add("system.cpu.utilization", "1", wave(0.31, 0.1, 2500))
-        add("hw.temperature", "Cel", wave(61, 4, 5000))
-        add("system.filesystem.utilization", "1", [0.61 + i / len(times) / 5 for i in range(len(times))], system_filesystem_mountpoint="/")
+        busy = wave(1.2, 0.5, 2500)
+        for mode, share in (("user", 0.8), ("system", 0.2)):
+            add("system.cpu.time", "s", running(max(0, b) * share * step for b in busy), True, cpu_mode=mode)
+        add("system.cpu.time", "s", running((4 - max(0, b)) * step for b in busy), True, cpu_mode="idle")
+        for mode in ("user", "system"):
+            add("process.cpu.time", "s", running(0.002 * step for _ in times), True, cpu_mode=mode, service_name="edgeagent")
+        add("hw.temperature", "Cel", wave(61, 4, 5000), hw_id="thermal_zone0", hw_name="cpu-thermal")
+        used = [(0.61 + i / len(times) / 5) * 29e9 for i in range(len(times))]
+        add("system.filesystem.usage", "By", used, system_filesystem_state="used")
+        add("system.filesystem.usage", "By", [29e9 - u for u in used], system_filesystem_state="free")
         return {"series": series}
 
     def _uses(self, wanted):
@@ -509,11 +530,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self._send(500, json.dumps(problem).encode(), "application/json")
         if fleet.fault == "slow":
             time.sleep(2)
+        query = dict(urllib.parse.parse_qsl(url.query))
+        if path == "/api/devices" and "=" not in query.get("label", "="):
+            problem = {"error": {"code": "malformed", "message": f"label=\"{query['label']}\" is no label such as site=north"}}
+            return self._send(400, json.dumps(problem).encode(), "application/json")
         with fleet.lock:
             tag = f'W/"{fleet.version}-{int(time.time() // 60)}"'
             if self.headers.get("If-None-Match") == tag:
                 return self._send(304, b"", None, tag)
-            value = fleet.answer_api(path, dict(urllib.parse.parse_qsl(url.query)))
+            value = fleet.answer_api(path, query)
             body = json.dumps(value).encode() if value is not None else None
         if body is None:
             problem = {"error": {"code": "not_found", "message": f"there is no {path}"}}
