@@ -2,6 +2,7 @@ internal import Deployment
 package import Diagnostics
 internal import Digest
 internal import FileSystem
+internal import FleetClient
 internal import Glibc
 internal import HTTPClient
 internal import UpdateFramework
@@ -38,11 +39,17 @@ extension SyncOutcome {
         case let failure as SyncFailure: self = failure.outcome
         case let error as TransportError: self = .of(error)
         case let error as HTTPClientError: self = .failed(.network, error.message)
+        case let error as FleetClientError: self = .of(error)
         case let error as UpdateError: self = .of(error)
         case let error as FileError: self = .of(error)
         case let error as any ExplainedError: self = .refused(error.message)
         default: self = .refused("\(error)")
         }
+    }
+
+    private static func of(_ error: FleetClientError) -> SyncOutcome {
+        let words = error.message + (error.hint.map { "; \($0)" } ?? "")
+        return error.needsSomebody ? .refused(words) : .failed(.network, words)
     }
 
     private static func of(_ error: TransportError) -> SyncOutcome {

@@ -27,13 +27,15 @@ package enum MetadataAdmission {
 
     /// - Parameter willWrite: told of each file before it is written, so that tests can end the work at any.
     static func run(
-        _ store: SyncStore,
+        _ opened: SyncStore,
         from media: String?,
         willWrite: @escaping (String) throws -> Void
     ) throws -> Result {
-        let layout = store.layout
+        let layout = opened.layout
         let lock = try SyncStore.lock(in: layout.trust)
         defer { withExtendedLifetime(lock) {} }
+        var notices: [String] = []
+        let (store, newLabels) = opened.withNewestLabels { notices.append($0) }
         var memory = try store.memory()
         let clock = BoxFacts.clock(floor: memory.floor)
         let inbox = Inbox(layout)
@@ -90,9 +92,13 @@ package enum MetadataAdmission {
             try willWrite(layout.memory)
             try FileSystem.write(try memory.encoded(), to: layout.memory, mode: 0o600)
         }
+        if let newLabels {
+            try willWrite(layout.labels)
+            _ = try newLabels.write(to: layout.labels)
+        }
         try willWrite(layout.plan)
         try FileSystem.write(try plan.encoded(), to: layout.plan, mode: 0o600)
-        return Result(plan: plan, notices: updater.notices + updater.trusted.expiredButAccepted)
+        return Result(plan: plan, notices: notices + updater.notices + updater.trusted.expiredButAccepted)
     }
 
     private static func write(

@@ -47,10 +47,12 @@ package enum MetadataFetch {
     }
 
     static func run(
-        _ store: SyncStore,
+        _ opened: SyncStore,
         metadata: any RepositoryTransport,
         targets: any RepositoryTransport
     ) throws -> Result {
+        // What is admitted next is judged by them.
+        let (store, newLabels) = opened.withNewestLabels()
         let layout = store.layout
         let lock = try SyncStore.lock(in: layout.inbox)
         defer { withExtendedLifetime(lock) {} }
@@ -78,7 +80,7 @@ package enum MetadataFetch {
         return Result(
             requests: record.requests,
             bytes: record.bytes,
-            isChanged: isChanged,
+            isChanged: isChanged || newLabels != nil,
             notices: updater.notices
         )
     }

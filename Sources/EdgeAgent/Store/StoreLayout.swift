@@ -34,6 +34,8 @@ package struct StoreLayout: Hashable, Sendable {
     package var plan: String { path("tuf", "plan.json") }
     /// What only rises or is drawn once: serials, floors, epochs, places in waves, the clock's floor.
     package var memory: String { path("tuf", "memory.json") }
+    /// ``inboxLabels`` as they count: what the fleet calls the box by, kept for when there is no fleet to ask.
+    package var labels: String { path("tuf", "labels.json") }
 
     /// Contents by digest: `SHA256`, or `SHA256.x` for what may be executed.
     package var contents: String { path("cas") }
@@ -52,6 +54,10 @@ package struct StoreLayout: Hashable, Sendable {
     package var fleetSettings: String { path("fleet", "fleet.json") }
     /// The box's private key and its certificate, in one file.
     package var identity: String { path("fleet", "identity.pem") }
+    /// The key of an enrolment under way, so that one that was cut off goes on with it.
+    package var enrolmentKey: String { path("fleet", "enrolling.pem") }
+    /// A root that the fleet sent, until it is trusted.
+    package var enrolmentRoot: String { path("fleet", "root.json") }
 
     /// What waits to be sent to the fleet (docs/telemetry.md): the resident writes it, `edgeagent-sync report` reads.
     package var spool: String { path("spool") }
