@@ -171,8 +171,8 @@ let package = Package(
         executable(
             "edgeagent-sync",
             [
-                "AgentSync", "CommandLine", "Deployment", "Diagnostics", "Digest", "EdgeAgent", "FileSystem", "JSON",
-                "WallClock",
+                "AgentSync", "CommandLine", "Deployment", "Diagnostics", "Digest", "EdgeAgent", "FileSystem",
+                "FleetProtocol", "JSON", "WallClock",
             ]
         ),
         executable(

@@ -44,6 +44,9 @@ enum ConfigureCommand {
     )
     private static let labels = Option.repeated("label", .text.named("NAME=VALUE"), summary: "a label of the box")
 
+    /// What says how a box is set up.
+    static let boxOptions: [any Parameter] = [config, from, root, device, channel, poll, endpoints, labels]
+
     static let command = Command(
         "configure",
         summary: "set the box up from its configuration file and these options",
@@ -59,7 +62,7 @@ enum ConfigureCommand {
                     + "--endpoint digits=127.0.0.1:8080"
             )
         ],
-        options: [SharedParameters.store, config, from, root, device, channel, poll, endpoints, labels],
+        options: [SharedParameters.store] + boxOptions,
         exitCodes: [.configuration, .noInput, .signatureInvalid, .incompatible, .noPermission],
         run: run
     )
@@ -68,15 +71,7 @@ enum ConfigureCommand {
         let given = try settings(arguments)
         return try SharedParameters.report(terminal) {
             let layout = SharedParameters.layout(arguments)
-            var settings = BoxSettings()
-            if let path = arguments[config] {
-                settings = try BoxSettings(file: path)
-            } else if try FileSystem.statusFollowingLinks(of: defaultConfig) != nil {
-                settings = try BoxSettings(file: defaultConfig)
-            } else if let known = try BoxSetUp.known(layout) {
-                settings = BoxSettings(known)
-            }
-            let result = try BoxSetUp.configure(settings.overridden(by: given), layout)
+            let result = try BoxSetUp.configure(try told(given, arguments, layout), layout)
             terminal.notice(
                 "\(layout.root): box \(result.box.device) follows \(result.box.channel.rawValue), trusts root version "
                     + "\(result.rootVersion)\(result.isNewTrust ? " from now on" : "")"
@@ -88,7 +83,20 @@ enum ConfigureCommand {
         }
     }
 
-    private static func settings(_ arguments: ParsedArguments) throws -> BoxSettings {
+    /// What the box was told: by these options, else by its file, else before.
+    static func told(_ given: BoxSettings, _ arguments: ParsedArguments, _ layout: StoreLayout) throws -> BoxSettings {
+        var settings = BoxSettings()
+        if let path = arguments[config] {
+            settings = try BoxSettings(file: path)
+        } else if try FileSystem.statusFollowingLinks(of: defaultConfig) != nil {
+            settings = try BoxSettings(file: defaultConfig)
+        } else if let known = try BoxSetUp.known(layout) {
+            settings = BoxSettings(known)
+        }
+        return settings.overridden(by: given)
+    }
+
+    static func settings(_ arguments: ParsedArguments) throws -> BoxSettings {
         var settings = BoxSettings()
         let here = try FileSystem.resolve(".")
         if let text = arguments[device] {

@@ -12,8 +12,8 @@ Program(
                 + "damaged or waiting.",
         ],
         subcommands: [
-            ConfigureCommand.command, FetchCommand.command, AdmitCommand.command, CollectCommand.command,
-            WhyCommand.command,
+            ConfigureCommand.command, EnrollCommand.command, FetchCommand.command, AdmitCommand.command,
+            ReportCommand.command, CollectCommand.command, WhyCommand.command,
         ]
     ),
     version: "0.1"

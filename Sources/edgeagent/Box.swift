@@ -48,7 +48,16 @@ enum Box {
     /// Sets the box up where options or a configuration file say how, or nobody has yet.
     static func configure(_ arguments: ParsedArguments) throws {
         let layout = try layout(arguments)
-        var words = ["configure", "--store", layout.root]
+        let words = ["configure", "--store", layout.root] + words(arguments)
+        let isThere = try FileSystem.status(of: layout.box) != nil
+        guard words.count > 3 || !isThere else { return }
+        let code = try start(sync(), words, silent: true)
+        guard code == ExitCode.done.rawValue else { throw HelperFailure(code: code) }
+    }
+
+    /// What was said of the box, in the words of `edgeagent-sync`.
+    static func words(_ arguments: ParsedArguments) -> [String] {
+        var words: [String] = []
         let single = [
             ("config", config), ("from", from), ("root", root), ("device", device), ("channel", channel),
             ("poll", poll),
@@ -57,10 +66,7 @@ enum Box {
         for (name, option) in [("endpoint", endpoint), ("label", label)] {
             for value in arguments[option] { words += ["--\(name)", value] }
         }
-        let isThere = try FileSystem.status(of: layout.box) != nil
-        guard words.count > 3 || !isThere else { return }
-        let code = try start(sync(), words, silent: true)
-        guard code == ExitCode.done.rawValue else { throw HelperFailure(code: code) }
+        return words
     }
 
     /// The program beside this one.
@@ -70,9 +76,19 @@ enum Box {
     }
 
     /// Runs a program with this one's streams, and returns its exit code.
-    static func start(_ program: String, _ words: [String], silent: Bool = false) throws -> Int32 {
+    ///
+    /// - Parameters:
+    ///   - silent: drops what it prints, but for errors and notices.
+    ///   - reads: gives it the standard input.
+    static func start(
+        _ program: String,
+        _ words: [String],
+        silent: Bool = false,
+        reads: Bool = false
+    ) throws -> Int32 {
         var descriptors: [Int32: Int32] = [2: 2]
         if !silent { descriptors[1] = 1 }
+        if reads { descriptors[0] = 0 }
         let child = try ChildProcess(
             ProcessSpecification(
                 program: program,

@@ -11,7 +11,8 @@ Program(
         ],
         options: Box.options,
         subcommands: [
-            RunCommand.command, SyncCommand.command, StatusCommand.command, WhyCommand.command, RetryCommand.command,
+            RunCommand.command, EnrollCommand.command, SyncCommand.command, StatusCommand.command, WhyCommand.command,
+            RetryCommand.command,
             InstallCommand.command, RollbackCommand.command, HistoryCommand.command,
         ]
     ),

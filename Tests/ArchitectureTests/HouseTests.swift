@@ -5,7 +5,7 @@ private let table = """
     edgepack:       BundleFormat BundleManifest CommandLine Crypto Deployment Diagnostics Digest FileSystem JSON Packager \
                     Processes Registry UpdateFramework WallClock
     edgeagent:      CommandLine Deployment Diagnostics Digest EdgeAgent FileSystem JSON Processes WallClock
-    edgeagent-sync: AgentSync CommandLine Deployment Diagnostics Digest EdgeAgent FileSystem JSON WallClock
+    edgeagent-sync: AgentSync CommandLine Deployment Diagnostics Digest EdgeAgent FileSystem FleetProtocol JSON WallClock
     edgefleet:      CommandLine Deployment Diagnostics Digest FileSystem Fleet FleetProtocol FleetSimulation JSON \
                     UnixSockets WallClock
     edgelaunch:     CommandLine Containment Diagnostics RuntimeLaunch UnixSockets
