@@ -25,7 +25,8 @@ import Testing
     }
 
     @Test(arguments: [
-        SQLValue.null, .integer(0), .integer(.min), .integer(.max), .real(-0.5), .real(.infinity), .real(5e-324),
+        SQLValue.null, .integer(0), .integer(.min), .integer(.max), .real(-0.5), .real(.infinity),
+        .real(.leastNonzeroMagnitude),
         .text(""), .text("a\0b"), .text("'; DROP TABLE t; --"), .text("äé\u{1F600}\u{202E}"), .blob([]),
         .blob([0, 255]),
         .text(String(repeating: "x", count: 100_000)), .blob([UInt8](repeating: 7, count: 100_000)),

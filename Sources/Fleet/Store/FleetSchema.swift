@@ -215,6 +215,10 @@ enum FleetSchema {
             BEGIN SELECT RAISE(ABORT, 'the audit is only ever added to'); END;
         CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
             BEGIN SELECT RAISE(ABORT, 'the audit is only ever added to'); END;
+        -- REPLACE takes a line away without asking the trigger above.
+        CREATE TRIGGER audit_grows_at_its_end BEFORE INSERT ON audit
+            WHEN NEW.number IS NOT (SELECT number + 1 FROM audit_head)
+            BEGIN SELECT RAISE(ABORT, 'the audit is only ever added to'); END;
 
         -- Where the audit ends, so that a missing end shows. One row.
         CREATE TABLE audit_head (
