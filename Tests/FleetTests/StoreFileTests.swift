@@ -136,7 +136,7 @@ import WallClock
         FleetStore.ingestQuery, FleetStore.seenQuery, FleetStore.reportQuery, FleetStore.endpointsQuery,
         FleetStore.deviceQuery, FleetStore.eventQuery, FleetStore.eventsQuery(device: false, endpoint: false),
         FleetStore.eventsQuery(device: true, endpoint: false), FleetStore.eventsQuery(device: false, endpoint: true),
-        FleetStore.eventsQuery(device: true, endpoint: true), FleetStore.knownSeriesQuery, FleetStore.freshCountQuery,
+        FleetStore.eventsQuery(device: true, endpoint: true), FleetStore.knownSeriesQuery, FleetStore.freshSizeQuery,
         FleetStore.freshQuery, FleetStore.seriesQuery, FleetStore.lineSizesQuery, FleetStore.linesQuery,
         FleetStore.auditQuery, FleetStore.refusalCountQuery, FleetStore.refusalsQuery,
     ])

@@ -17,6 +17,8 @@ extension FleetStore {
         static let restSeconds: Int64 = 3_600
         /// Exports that are gathered before a device's series are written anew.
         static let freshExports = 16
+        /// Bytes that they have at most.
+        static let freshBytes = 64 << 10
         static let nameBytes = 256
         static let attributeBytes = 2 << 10
         static let lines = 2_000
@@ -88,13 +90,15 @@ extension FleetStore {
         }
         guard !fresh.isEmpty else { return rejected }
         try database.run("INSERT INTO fresh_points (device, points) VALUES (?, ?)", row, FreshPoints.bytes(fresh))
-        let waiting = try database.first(Self.freshCountQuery, row) { $0.integer(0) } ?? 0
-        if waiting >= TelemetryLimits.freshExports { try writeSeries(of: row) }
+        let isEnough = try database.first(Self.freshSizeQuery, row) { waiting in
+            waiting.integer(0) >= TelemetryLimits.freshExports || waiting.integer(1) >= TelemetryLimits.freshBytes
+        }
+        if isEnough ?? true { try writeSeries(of: row) }
         return rejected
     }
 
     static let knownSeriesQuery = "SELECT id, key, newest FROM series WHERE device = ?"
-    static let freshCountQuery = "SELECT count(*) FROM fresh_points WHERE device = ?"
+    static let freshSizeQuery = "SELECT count(*), total(length(points)) FROM fresh_points WHERE device = ?"
     static let freshQuery = "SELECT points FROM fresh_points WHERE device = ? ORDER BY id"
 
     private func makeRoom(in known: inout [[UInt8]: KnownSeries], for newest: Int64) throws -> Bool {

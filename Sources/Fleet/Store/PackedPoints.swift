@@ -52,27 +52,37 @@ struct PackedPoints: Hashable {
         }
     }
 
-    /// Drops points until at most `limit` are left: of those in the middle always the one whose neighbours lie closest
-    /// together for its age. So the last minutes stay whole, hours keep a point every few minutes, days every hour or
-    /// so, whatever the interval is that they come in. Values that stay are the ones that were measured; sums of a
-    /// cumulative series lose nothing by it.
+    /// Drops points until at most `limit` (2 or more) are left: each that stays is at least a share of its own age away
+    /// from the next newer one, and the share is the smallest that does. So the last minutes stay whole, hours keep a
+    /// point every few minutes, days every hour or so, whatever the interval is that they come in. Values that stay are
+    /// the ones that were measured; sums of a cumulative series lose nothing by it.
     mutating func thin(to limit: Int) {
         guard let newest = points.last?.seconds else { return }
         let oldest = newest < Self.longestSeconds ? 0 : newest - Self.longestSeconds
         if let first = points.first, first.seconds < oldest { points.removeAll { $0.seconds < oldest } }
-        while points.count > max(limit, 2) {
-            var best = 1
-            var bestShare = Double.infinity
-            for index in 1..<points.count - 1 {
-                let span = Double(points[index + 1].seconds - points[index - 1].seconds)
-                let age = Double(newest - points[index].seconds)
-                let share = span / age
-                if share < bestShare {
-                    bestShare = share
-                    best = index
-                }
-            }
-            points.remove(at: best)
+        guard points.count > limit else { return }
+        var (tooSmall, enough) = (0.0, 1.0)
+        for _ in 0..<24 {
+            let share = (tooSmall + enough) / 2
+            var count = 0
+            forEachKept(share: share) { _ in count += 1 }
+            if count > limit { tooSmall = share } else { enough = share }
         }
+        var kept: [Point] = []
+        forEachKept(share: enough) { kept.append($0) }
+        points = kept.reversed()
+    }
+
+    /// From the newest to the oldest; these two are always among them.
+    private func forEachKept(share: Double, _ body: (Point) -> Void) {
+        guard let newest = points.last, let oldest = points.first, points.count > 1 else { return }
+        body(newest)
+        var last = newest.seconds
+        for point in points[1..<points.count - 1].reversed()
+        where Double(last - point.seconds) >= share * Double(newest.seconds - point.seconds) {
+            body(point)
+            last = point.seconds
+        }
+        body(oldest)
     }
 }
