@@ -124,7 +124,7 @@ import WallClock
         #expect(
             next("waitingFor(wave)")
                 == "when the waves before it have done well, open its wave: `edgepack rollout REPO "
-                + "--endpoint reader --channel prod --state running --open WAVE`"
+                + "--endpoint reader --channel prod --state running --open WAVE --keys KEYS`"
         )
         #expect(next("failedRollbackComplete")?.contains("--device line-3") == true)
         #expect(converged(Fixture.report()).next == nil)

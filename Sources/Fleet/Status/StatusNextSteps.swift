@@ -18,7 +18,7 @@ extension ReachableReason {
                 + "and with `edgeagent status` on the box that its agent runs"
         case .neverReported: "start the agent on the box (`edgeagent run`), and check that the box reaches this server"
         case .revoked:
-            "to have it back, free its name with `edgefleet device decommission \(subject.device)`, "
+            "to have it back, free its name with `edgefleet device decommission \(subject.device) --reason WHY`, "
                 + "make a token with `edgefleet token create`, and enrol the box anew with `edgeagent enroll`"
         case .decommissioned:
             "to have it back, make a token with `edgefleet token create`, "
@@ -36,8 +36,9 @@ extension ConvergedReason {
         case .converged, .nothingWanted, .updating: return nil
         case .waitingFor(let reason):
             switch reason {
-            case .wave: return "when the waves before it have done well, open its wave: \(rollout) --open WAVE`"
-            case .rollout: return "see why the rollout is paused, then let it go on: \(rollout)`"
+            case .wave:
+                return "when the waves before it have done well, open its wave: \(rollout) --open WAVE --keys KEYS`"
+            case .rollout: return "see why the rollout is paused, then let it go on: \(rollout) --keys KEYS`"
             case .freshness:
                 return "have a fresh timestamp signed (`edgepack repo commit`), "
                     + "and check that the box reaches the repository; to a box without a network, bring new media"

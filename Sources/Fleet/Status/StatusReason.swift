@@ -86,10 +86,12 @@ package enum ConvergedReason: Hashable, Sendable {
         switch self {
         case .converged: "running.digest = wanted.digest, no update under way"
         case .nothingWanted: "wanted = null, no update under way"
-        case .updating: "running.digest != wanted.digest or an update under way, and nothing is waited for"
-        case .waitingFor(let reason): "result = \(UpdateResult.waitingFor(reason).code)"
-        case .behind: "metadata = null or metadata.timestampVersion < the highest of its channel, else converged"
-        case .cannotSync: "sync != null, else converged"
+        case .updating: "running.digest != wanted.digest or an update under way, and result names nothing below"
+        case .waitingFor(let reason):
+            "running.digest != wanted.digest or an update under way, and result = "
+                + UpdateResult.waitingFor(reason).code
+        case .behind: "metadata = null or metadata.timestampVersion < the highest of its channel, where it would be yes"
+        case .cannotSync: "sync != null, where it would be yes"
         case .rejected: "running.digest != wanted.digest and result = rejected"
         case .rolledBack: "running.digest != wanted.digest and result = failedRollbackComplete"
         case .failed:
@@ -120,8 +122,8 @@ package enum HealthyReason: String, CaseIterable, Sendable {
     package var predicate: String {
         switch self {
         case .healthy: "running != null and none of errors, restarts, cannotGoBack"
-        case .idle: "running = null and (wanted = null or nothing served before and the update is not done)"
-        case .notServing: "running = null, else idle"
+        case .idle: "running = null, and wanted = null or the first bundle is still to come"
+        case .notServing: "running = null, wanted != null, and something served before or no update is to come"
         case .errors:
             "errors / requests > 5 % of at least 20 requests since the last check-in, "
                 + "or since it began to serve where fewer came"
