@@ -107,11 +107,11 @@ export class Data {
 async function refusal(reply) {
     const problem = await reply.json().catch(() => null);
     const says = [problem?.error?.message, problem?.error?.hint].filter(Boolean).join("; ");
-    return reply.status === 400 && says ? says : `it answers ${reply.status}: ${says || reply.statusText}`;
+    return reply.status === 400 && says ? says : `the server answers ${reply.status}: ${says || reply.statusText}`;
 }
 
 function explain(error) {
-    if (error.name === "TimeoutError") return `it did not answer within ${GIVE_UP / 1000} s`;
-    if (error.name === "SyntaxError") return "it answered what is no JSON";
-    return error instanceof TypeError ? "it does not answer" : error.message;
+    if (error.name === "TimeoutError") return `the server did not answer within ${GIVE_UP / 1000} s`;
+    if (error.name === "SyntaxError") return "the server answered what is no JSON";
+    return error instanceof TypeError ? "the server does not answer" : error.message;
 }

@@ -70,7 +70,7 @@ const columns = [
     {
         name: "Device", sort: "id", class: "wide",
         cell: (row) => [
-            rowLink(links.device(row.id), outside(row.id)),
+            rowLink(links.device(row.id), outside(row.id)), " ",
             row.membership !== "enrolled" ? h("span", { class: "word no" }, outside(row.membership)) : null,
             h("div", { class: "labels" }, labelChips(row.labels, { limit: 3 })),
         ],
@@ -117,9 +117,10 @@ function filters(app, query, value) {
             h("label", { class: "field grow" },
                 h("span", { class: "unseen" }, "Filter by id, label or bundle"),
                 h("input", {
-                    type: "search", id: "filter", placeholder: "Filter by id, label or bundle   ( / )", autocomplete: "off", spellcheck: "false",
+                    type: "search", id: "filter", placeholder: "Filter by id, label or bundle", autocomplete: "off", spellcheck: "false",
                     value: app.typed("q"), oninput: (event) => app.askSoon({ q: event.target.value, offset: null }),
-                })),
+                }),
+                h("kbd", { "aria-hidden": "true" }, "/")),
             h("label", { class: "field" },
                 h("span", { class: "unseen" }, "Label"),
                 h("input", {

@@ -270,8 +270,8 @@ export function groupLine(group, fresh) {
 
 /// Why an event came about, where there is more to say than that the step before was done.
 export function why(event) {
-    // That it was refused is told by the word beside it.
-    const reason = event.reason && !["done", "began"].includes(event.reason) ? event.reason.replace(/^refused: /, "") : "";
+    // How it ended is told by the word beside it.
+    const reason = String(event.reason ?? "").replace(/^(done|began|refused|failed)(: |$)/, "");
     const detail = event.detail && !reason.includes(event.detail) ? event.detail : "";
     return [reason, detail].filter(Boolean).join(" — ");
 }

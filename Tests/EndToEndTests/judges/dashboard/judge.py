@@ -279,7 +279,7 @@ def what_changes_is_said(setting):
 
 @check
 def a_server_that_fails_or_is_gone(setting):
-    for fault, word in (("error", "the database can't be read"), ("offline", "It does not answer")):
+    for fault, word in (("error", "the database can't be read"), ("offline", "The server does not answer")):
         fleet, address = setting.fleet()
         page = setting.page(address)
         fleet.fault = fault

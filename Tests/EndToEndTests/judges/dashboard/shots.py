@@ -22,7 +22,8 @@ def main(folder, address=None):
     ]
     if address:
         pages = [("overview", address + "#/"), ("devices", address + "#/devices"), ("bundles", address + "#/bundles"), ("events", address + "#/events")]
-    only = sys.argv[3:]
+    only = [name.removesuffix("!") for name in sys.argv[3:]]
+    cut = any(name.endswith("!") for name in sys.argv[3:])
     with Browser() as browser:
         for look, options in (("light", {}), ("dark", {"dark": True}), ("phone", {"width": 360, "height": 740, "phone": True, "dark": False})):
             for name, url in pages:
@@ -35,7 +36,7 @@ def main(folder, address=None):
                     page.wait("document.querySelector('.plot')")
                     page.run("document.querySelectorAll('.log')[0].open = true")
                 time.sleep(0.5)
-                page.shot(folder / f"{name}-{look}.png")
+                page.shot(folder / f"{name}-{look}.png", whole=not cut)
                 print(name, look, page.complaints())
                 page.close()
         if not address and (not only or "offline-light" in only):
