@@ -144,7 +144,7 @@ package enum FleetTransportError: ExplainedError, Equatable {
 
     package var hint: String? {
         switch self {
-        case .noToken: "`edgefleet token create --uses N` prints one for N boxes; give it with --server-token"
+        case .noToken: "`edgefleet token create --uses N` prints one for N boxes; give it with --token"
         case .otherFleet: "give another folder to --keep"
         case .rejected: nil
         }

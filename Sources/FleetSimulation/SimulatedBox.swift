@@ -8,7 +8,6 @@ package struct SimulatedBox: Sendable {
     package let device: DeviceID
     private let boot: String
     private let interval: Int
-    private let channel: Channel
     private let facts: CheckIn.BoxFacts
     private var random: RandomSource
     private var endpoints: [SimulatedEndpoint]
@@ -31,7 +30,6 @@ package struct SimulatedBox: Sendable {
         started = time
         var random = RandomSource(seed: seed, stream: UInt64(truncatingIfNeeded: index))
         boot = Self.bootID(&random, at: time)
-        channel = random.percent() < 90 ? .prod : .staging
         let machine = random.percent() < 70 ? "aarch64" : "x86_64"
         facts = CheckIn.BoxFacts(
             agent: "0.1.0",
@@ -81,7 +79,7 @@ package struct SimulatedBox: Sendable {
         var checkIn = CheckIn(device: device, boot: boot, sequence: sequence, moment: moment, facts: facts)
         checkIn.facts.uptime += Int(clamping: max(0, time.seconds - started.seconds))
         checkIn.interval = interval
-        checkIn.channel = channel
+        checkIn.channel = .prod
         checkIn.labels = labels
         checkIn.metadata = .init(timestampVersion: 100 + round / 20, verified: time, source: "repository")
         checkIn.endpoints = endpoints.map(\.report)

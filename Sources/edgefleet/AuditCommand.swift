@@ -72,10 +72,21 @@ enum AuditCommand {
                 entry.action,
                 entry.subject,
                 entry.reason.isEmpty ? "-" : entry.reason,
-                entry.detail == "{}" ? "" : entry.detail
+                detail(entry)
             )
         }
         return table.rendered()
+    }
+
+    /// `name=value` of each member; digests as short as people compare them. JSON has all of it.
+    private static func detail(_ entry: AuditRecord) -> String {
+        guard case .object(let object)? = try? JSONValue.parse(entry.detail.utf8, limits: .document) else {
+            return entry.detail
+        }
+        return object.members.map { name, value in
+            let text = value.stringValue ?? String(decoding: value.compactBytes(), as: UTF8.self)
+            return "\(name)=\(SHA256Digest(hex: text) == nil ? text : String(text.prefix(12)))"
+        }.joined(separator: " ")
     }
 
     private static func json(_ entry: AuditRecord) -> JSONValue {

@@ -57,6 +57,7 @@ enum DeviceRows {
         _ terminal: Terminal
     ) throws {
         let width = answers.map(\.0.count).max() ?? 0
+        var advice: String?
         for (question, answer) in answers {
             let word = answer.answer.rawValue
             let head = question + String(repeating: " ", count: width - question.count + 2)
@@ -66,7 +67,9 @@ enum DeviceRows {
                 width: Printing.width - margin.count
             )
             if let since = answer.since { lines.append("since \(since)") }
-            if let next = answer.next {
+            // One thing to do may answer all three.
+            if let next = answer.next, next != advice {
+                advice = next
                 lines += TextLayout.wrap("next: \(next)".printable(), width: Printing.width - margin.count)
             }
             let style: TextStyle =

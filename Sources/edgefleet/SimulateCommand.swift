@@ -10,9 +10,9 @@ import UnixSockets
 /// `edgefleet simulate`.
 enum SimulateCommand {
     private static let token = Option.optional(
-        "server-token",
+        "token",
         .text.named("TOKEN"),
-        environment: "EDGEFLEET_SERVER_TOKEN",
+        environment: "EDGEFLEET_TOKEN",
         summary: "what the boxes enrol with, or - to read it from standard input; not needed for boxes that were kept"
     )
     private static let count = Option.required(
@@ -69,7 +69,7 @@ enum SimulateCommand {
         examples: [
             Example(
                 "Twenty boxes for five minutes",
-                "edgefleet simulate --count 20 --duration 5m --server-token edge1,https://127.0.0.1:7443,…"
+                "edgefleet simulate --count 20 --duration 5m --token edge1,https://127.0.0.1:7443,…"
             ),
             Example(
                 "The same boxes again, another day",

@@ -6,7 +6,7 @@ import Testing
 @Suite(.programs, .oneByOne) struct DocumentTests {
     private static let documents = [
         "README.md", "examples/digits/README.md", "examples/digits-script/README.md", "docs/repository.md",
-        "docs/agent.md",
+        "docs/agent.md", "docs/fleet.md",
     ]
 
     /// The fenced blocks of a document: what stands between two fences, every other one.

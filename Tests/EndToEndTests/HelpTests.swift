@@ -28,6 +28,12 @@ import Testing
         for command in ["run", "sync", "status", "why", "retry", "install", "rollback", "history"] {
             #expect(agent.contains(command), "\(agent)")
         }
+        let fleet = try Self.commands(of: Programs.edgefleet).map { $0.joined(separator: " ") }
+        for command in [
+            "serve", "token create", "token list", "token revoke", "devices", "device show", "device label",
+            "device revoke", "device decommission", "status", "where", "events", "audit list", "audit verify",
+            "simulate",
+        ] { #expect(fleet.contains(command), "\(fleet)") }
     }
 
     @Test(arguments: Programs.areThere ? Programs.all : [])

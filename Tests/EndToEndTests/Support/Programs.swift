@@ -30,8 +30,9 @@ enum Programs {
     static var edgeagent: String { "\(folder ?? "")/edgeagent" }
     static var edgeagentSync: String { "\(folder ?? "")/edgeagent-sync" }
     static var edgelaunch: String { "\(folder ?? "")/edgelaunch" }
+    static var edgefleet: String { "\(folder ?? "")/edgefleet" }
     /// Those with commands that people type.
-    static var all: [String] { [edgepack, edgeruntime, edgeagent, edgeagentSync, edgelaunch] }
+    static var all: [String] { [edgepack, edgeruntime, edgeagent, edgeagentSync, edgelaunch, edgefleet] }
     static var python: String { toolsPython ?? "python3" }
 
     private static func variable(_ name: String) -> String? { inherited[name].flatMap { $0.isEmpty ? nil : $0 } }
