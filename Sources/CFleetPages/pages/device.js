@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import {
-    answerBadge, atClock, badge, bundleChip, entries, facts, grouped, icon, labelChips, links, list, outside, panel, plural, sentence,
+    answerBadge, atClock, badge, bundleChip, entries, facts, grouped, icon, labelChips, lasting, links, list, outside, panel, plural, sentence,
     telling, when, why,
 } from "./parts.js";
 import { plots } from "./plots.js";
@@ -42,7 +42,7 @@ export const device = {
             h("div", { class: "answers", key: "answers" }, Object.keys(questions).map((question) => answerCard(question, value[question]))),
             value.sync
                 ? h("div", { class: "notice waiting", key: "sync" }, icon("waiting"),
-                    h("div", null, h("b", null, "It can't follow its repository: waits for ", outside(value.sync.waitingFor), ", since ", when(value.sync.since)),
+                    h("div", null, h("b", null, "It can't follow its repository: waits for ", outside(value.sync.waitingFor), ", ", lasting(value.sync.since)),
                         sentence(value.sync.sentence)))
                 : null,
             h("div", { class: "columns wide-left", key: "columns" },
@@ -66,7 +66,7 @@ function answerCard(question, answer) {
         { class: `answer-card one ${tone}`, key: question, "aria-labelledby": `answer-${question}` },
         h("h2", { id: `answer-${question}` }, questions[question].title, h("small", null, questions[question].asks)),
         h("p", { class: "verdict" }, icon(tone), h("span", { class: `word ${tone}` }, tone),
-            answer?.since ? h("span", { class: "since" }, "since ", when(answer.since)) : null),
+            answer?.since ? h("span", { class: "since" }, lasting(answer.since)) : null),
         sentence(answer?.sentence, { class: "because" }),
         answer?.next ? sentence(answer.next, { class: "next" }) : null,
         h("details", { class: "rule", key: "rule" },
@@ -106,7 +106,7 @@ function endpointCard(endpoint) {
         h("p", { class: "endpoint-state" },
             h("span", { class: "state" }, outside(endpoint.state)),
             endpoint.result ? badge(tone, outside(word), { title: clean(endpoint.result) }) : null,
-            endpoint.since ? h("span", { class: "since" }, "since ", when(endpoint.since)) : null,
+            endpoint.since ? h("span", { class: "since" }, lasting(endpoint.since)) : null,
             endpoint.containment ? h("span", { class: "quiet" }, "containment: ", outside(endpoint.containment)) : null),
         endpoint.sentence ? sentence(endpoint.sentence, { class: "because" }) : null,
         counters

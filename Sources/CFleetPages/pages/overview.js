@@ -2,13 +2,15 @@
 
 import { h } from "./dom.js";
 import {
-    badge, brief, bundleChip, count, countsOf, firstSteps, groupLine, grouped, icon, links, list, outside, panel, plural, rowLink,
+    badge, brief, bundleChip, count, countsOf, firstSteps, groupLine, grouped, icon, lasting, links, list, outside, panel, plural, rowLink,
     sentence, shares, when, worries,
 } from "./parts.js";
-import { bundleName, clean, questions, reasonWords } from "./words.js";
+import { answerOf, bundleName, clean, questions, reasonWords } from "./words.js";
 
 const BUNDLES = 6;
 const UPDATES = 14;
+const ALIKE = 3;
+const NAMES = 12;
 // More than are shown: an update has a dozen.
 const EVENTS = "/api/events?limit=200";
 
@@ -90,31 +92,61 @@ function answerCard(question, value) {
 
 function attention(value) {
     const rows = list(value.attention);
+    // Many with one trouble are one line.
+    const alike = new Map();
+    for (const row of rows) {
+        const [worst] = worries(row);
+        const key = `${worst?.question} ${worst?.answer?.reason}`;
+        alike.set(key, [...(alike.get(key) ?? []), row]);
+    }
+    const groups = [...alike.values()].flatMap((all) => (all.length > ALIKE ? [all] : all.map((row) => [row])));
     return panel(
         "attention",
         "Needs attention",
         rows.length ? h("a", { href: links.devices({ sort: "worst" }), class: "more" }, "all devices, worst first") : null,
         rows.length
-            ? h("ul", { class: "attention", "data-rows": true }, rows.map((row) => {
-                const [worst, ...others] = worries(row);
-                return h(
-                    "li",
-                    { key: row.id },
-                    icon(worst ? worst.answer?.answer ?? "unknown" : "unknown"),
-                    h(
-                        "div",
-                        { class: "attention-words" },
-                        h("div", { class: "attention-head" },
-                            rowLink(links.device(row.id), outside(row.id)),
-                            worst ? h("span", { class: `word ${worst.answer?.answer}` }, `${worst.question}: ${worst.answer?.answer}`) : null,
-                            others.map(({ question, answer }) => h("span", { class: `word quiet`, key: question }, `${question}: ${answer?.answer}`)),
-                            worst?.answer?.since ? h("span", { class: "since" }, "since ", when(worst.answer.since)) : null),
-                        worst ? sentence(worst.answer?.sentence) : null,
-                        worst?.answer?.next ? sentence(worst.answer.next, { class: "next" }) : null,
-                    ),
-                );
-            }))
+            ? h("ul", { class: "attention" }, groups.map((all) => (all.length > 1 ? manyWorries(all, rows.length < wrongs(value)) : oneWorry(all[0]))))
             : h("p", { class: "empty" }, icon("yes"), " No answer is “no”. Waiting and unknown are not failing."),
+    );
+}
+
+function oneWorry(row) {
+    const [worst, ...others] = worries(row);
+    return worry(
+        row.id,
+        worst,
+        [rowLink(links.device(row.id), outside(row.id))],
+        others.map(({ question, answer }) => h("span", { class: "word quiet", key: question }, `${question}: ${answerOf(answer)}`)),
+    );
+}
+
+function manyWorries(rows, areMore) {
+    const [worst] = worries(rows[0]);
+    const { question, answer } = worst;
+    return worry(
+        `${question} ${answer?.reason}`,
+        worst,
+        [rowLink(links.devices({ [question]: answer?.reason }), `${count(rows.length)}${areMore ? " or more" : ""} devices`)],
+        [h("span", { class: "quiet", key: "reason" }, outside(reasonWords(answer?.reason)))],
+        h("p", { class: "names" }, rows.slice(0, NAMES).map((row, index) => [index ? ", " : "", h("a", { key: row.id, href: links.device(row.id) }, outside(row.id))]), rows.length > NAMES ? ", …" : ""),
+    );
+}
+
+function worry(key, worst, title, more, names = null) {
+    const tone = answerOf(worst?.answer);
+    return h(
+        "li",
+        { key },
+        icon(tone),
+        h(
+            "div",
+            { class: "attention-words" },
+            h("div", { class: "attention-head" }, title,
+                worst ? h("span", { class: `word ${tone}` }, `${worst.question}: ${tone}`) : null, more,
+                !names && worst?.answer?.since ? h("span", { class: "since" }, lasting(worst.answer.since)) : null),
+            names ?? (worst ? sentence(worst.answer?.sentence) : null),
+            worst?.answer?.next ? sentence(worst.answer.next, { class: "next" }) : null,
+        ),
     );
 }
 

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import {
-    absolute, ago, answerOf, answers, brief, bundleName, clean, clockTime, count, day, outcome, plural, questions,
+    absolute, ago, answerOf, answers, brief, bundleName, clean, clockTime, count, day, duration, now, outcome, plural, questions,
 } from "./words.js";
 
 export const list = (value) => (Array.isArray(value) ? value : []);
@@ -58,11 +58,23 @@ export function when(time, { clock = null, words = ago } = {}) {
     return h("time", { datetime: new Date(moment).toISOString(), title }, least ? "after " : null, words(moment));
 }
 
+/// "for 3 min", with the moment in the title.
+export const lasting = (time) => when(time, { words: (moment) => `for ${duration(Math.max(0, now() - moment) / 1000)}` });
+
 export const atClock = (time, clock) => when(time, { clock, words: (moment) => clockTime(moment) });
 
-/// Commands in a sentence stand between backticks.
+/// Commands in a sentence stand between backticks, and times are in UTC.
 function spoken(words) {
-    return h("bdi", null, words.split("`").map((part, index, all) => (index % 2 && index < all.length - 1 ? h("code", null, part) : part)));
+    return h("bdi", null, words.split("`").map((part, index, all) => (index % 2 && index < all.length - 1 ? h("code", null, part) : timed(part))));
+}
+
+function timed(words) {
+    return words.split(/(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)/).map((part, index) => {
+        const moment = index % 2 ? Date.parse(part) : NaN;
+        if (!Number.isFinite(moment)) return part;
+        const date = day(moment) === day(now()) ? "" : `${day(moment)} `;
+        return h("time", { datetime: part, title: absolute(moment) }, date + clockTime(moment));
+    });
 }
 
 /// A sentence; what is very long is folded up behind its beginning.
