@@ -1,10 +1,11 @@
-"""Judge the operators' dashboard in Chromium: judge.py [--url ADDRESS --device ID] [--chromium PROGRAM] [CHECK]...
+"""Judge the operators' dashboard in Chromium: judge.py [--url ADDRESS --device ID] [--chromium PROGRAM] [NAME]...
 
 Without an address it judges the pages over a made-up fleet, which holds what a real one seldom does: HTML in every text,
-a thousand devices, none, a server that fails or is gone. With one, it walks through the pages of that server as it finds
-it: that of a device is shown, by the keyboard alone, and that nothing is complained of.
+a thousand devices, none, a server that fails or is gone. A name is that of a check or of a group of them. With an
+address it walks through the pages of that server as it finds it, to a device by the keyboard alone, and prints the texts
+of the pages as JSON.
 
-Prints a line per check, and ends with 1 if one failed. Python's standard library only.
+Prints a line per check, and ends with 1 if one failed or if there is none. Python's standard library only.
 """
 
 import argparse
@@ -24,9 +25,12 @@ ROUTES = ["#/", "#/devices", "#/devices/cam-0000", "#/bundles", f"#/bundles/{BUN
 READY = "document.querySelector('main .page h1') && document.querySelector('main').getAttribute('aria-busy') === 'false'"
 
 
-def check(function):
-    CHECKS[function.__name__] = function
-    return function
+def group(name):
+    """A decorator for checks."""
+    def enter(function):
+        CHECKS[function.__name__] = (name, function)
+        return function
+    return enter
 
 
 def expect(condition, what, *shown):
@@ -65,7 +69,7 @@ def words(page, selector):
 # What is shown
 
 
-@check
+@group("shown")
 def overview_answers_at_a_glance(setting):
     fleet, address = setting.fleet(1000)
     page = setting.page(address)
@@ -83,7 +87,7 @@ def overview_answers_at_a_glance(setting):
     quiet(page)
 
 
-@check
+@group("shown")
 def devices_are_found(setting):
     fleet, address = setting.fleet(1000)
     page = setting.page(address + "#/devices")
@@ -111,7 +115,7 @@ def devices_are_found(setting):
     quiet(page, "400")
 
 
-@check
+@group("shown")
 def a_device_tells_its_story(setting):
     fleet, address = setting.fleet()
     page = setting.page(address + "#/devices/cam-0000", "document.querySelector('.plot')")
@@ -140,7 +144,7 @@ def a_device_tells_its_story(setting):
     quiet(page)
 
 
-@check
+@group("shown")
 def a_bundle_tells_who_refused_it(setting):
     fleet, address = setting.fleet()
     page = setting.page(address + "#/bundles")
@@ -153,7 +157,7 @@ def a_bundle_tells_who_refused_it(setting):
     quiet(page, "404")
 
 
-@check
+@group("shown")
 def a_newcomer_is_told_what_to_do(setting):
     fleet, address = setting.fleet(0)
     page = setting.page(address, "document.querySelector('.hero')")
@@ -173,7 +177,7 @@ def a_newcomer_is_told_what_to_do(setting):
 # What comes from outside
 
 
-@check
+@group("outside")
 def text_stays_text(setting):
     fleet, address = setting.fleet(12, awkward=True)
     page = setting.page(address)
@@ -200,7 +204,7 @@ def text_stays_text(setting):
     quiet(page, "404")
 
 
-@check
+@group("outside")
 def nothing_is_wider_than_the_screen(setting):
     fleet, address = setting.fleet(12, awkward=True)
     for width, phone in ((360, True), (768, False), (1024, False), (1920, False)):
@@ -226,7 +230,7 @@ def nothing_is_wider_than_the_screen(setting):
 # While one looks
 
 
-@check
+@group("live")
 def it_updates_without_a_flicker(setting):
     fleet, address = setting.fleet()
     page = setting.page(address + "#/devices/cam-0000", "document.querySelector('.log')")
@@ -262,7 +266,7 @@ def it_updates_without_a_flicker(setting):
     quiet(page)
 
 
-@check
+@group("live")
 def what_changes_is_said(setting):
     fleet, address = setting.fleet()
     page = setting.page(address)
@@ -277,7 +281,7 @@ def what_changes_is_said(setting):
     quiet(page)
 
 
-@check
+@group("live")
 def a_server_that_fails_or_is_gone(setting):
     for fault, word in (("error", "the database can't be read"), ("offline", "The server does not answer")):
         fleet, address = setting.fleet()
@@ -296,7 +300,7 @@ def a_server_that_fails_or_is_gone(setting):
         page.close()
 
 
-@check
+@group("live")
 def a_hidden_page_asks_nothing(setting):
     fleet, address = setting.fleet()
     page = setting.page(address)
@@ -316,7 +320,7 @@ def a_hidden_page_asks_nothing(setting):
 # Who does not use a mouse, or does not see
 
 
-@check
+@group("people")
 def the_keyboard_is_enough(setting):
     fleet, address = setting.fleet()
     page = setting.page(address)
@@ -348,7 +352,7 @@ def the_keyboard_is_enough(setting):
     quiet(page)
 
 
-@check
+@group("people")
 def names_and_roles_are_told(setting):
     fleet, address = setting.fleet(12, awkward=True)
     page = setting.page(address)
@@ -397,7 +401,7 @@ CONTRAST = """(() => {
 })()"""
 
 
-@check
+@group("people")
 def contrast_is_enough(setting):
     fleet, address = setting.fleet(12, awkward=True)
     for dark in (False, True):
@@ -411,7 +415,7 @@ def contrast_is_enough(setting):
         page.close()
 
 
-@check
+@group("people")
 def reduced_motion_is_respected(setting):
     fleet, address = setting.fleet()
     page = setting.page(address, reduced=True)
@@ -466,18 +470,21 @@ def main():
     parser.add_argument("--chromium", default="chromium")
     parser.add_argument("--url")
     parser.add_argument("--device")
-    parser.add_argument("checks", nargs="*")
+    parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
     failed = 0
     with Browser(arguments.chromium) as browser:
         if arguments.url:
             print(json.dumps(walk(browser, arguments.url.rstrip("/") + "/", arguments.device)))
             return 0
-        for name in arguments.checks or CHECKS:
+        chosen = [name for name, (kind, _) in CHECKS.items() if not arguments.names or {name, kind} & set(arguments.names)]
+        if unknown := set(arguments.names) - set(CHECKS) - {kind for kind, _ in CHECKS.values()}:
+            parser.error(f"there is no check {', '.join(sorted(unknown))}")
+        for name in chosen:
             setting = Setting(browser)
             start = time.monotonic()
             try:
-                CHECKS[name](setting)
+                CHECKS[name][1](setting)
                 print(f"good    {name} ({time.monotonic() - start:.1f} s)", flush=True)
             except Exception as error:
                 failed += 1
