@@ -216,9 +216,8 @@ let package = Package(
             "AgentSyncTests",
             [
                 "AgentSync", "BundleFormat", "BundleManifest", "Crypto", "Deployment", "Diagnostics", "Digest",
-                "EdgeAgent", "FileSystem", "FleetClient", "FleetProtocol", "HTTPServer", "JSON", "Registry",
-                "Telemetry",
-                "UnixSockets", "UpdateFramework", "WallClock", "Zstd",
+                "EdgeAgent", "FileSystem", "FleetClient", "FleetProtocol", "Gzip", "HTTPServer", "JSON", "Registry",
+                "Telemetry", "UnixSockets", "UpdateFramework", "WallClock", "Zstd",
             ]
         ),
         tests(

@@ -128,10 +128,13 @@ package enum BoxEnrolment {
     ) throws {
         told.channel = told.channel ?? reply.channel
         if told.repository == nil, let url = reply.repository {
-            guard url.hasPrefix("https://") || url.hasPrefix("http://"),
+            // What is there is believed by its signatures alone, so it may be any place that can be one.
+            guard ["https://", "http://", "/"].contains(where: { url.hasPrefix($0) }), url.utf8.count <= 2048,
                 let place = BoxSettings.repository(url, in: "/")
             else {
-                throw SyncFailure(.refused("the fleet names a repository that is no URL: \(url.prefix(200))"))
+                throw SyncFailure(
+                    .refused("the fleet names a repository that is neither a URL nor a folder: \(url.prefix(200))")
+                )
             }
             told.repository = place
         }
