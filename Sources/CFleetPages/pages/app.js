@@ -114,7 +114,7 @@ function draw() {
     );
     render(document.getElementById("bottom"), footer());
     document.title = `${trouble ? "⚠ Not connected · " : ""}${page.title(app)} · Fleet`;
-    speak(trouble ? `Not connected since ${clockTime(trouble.since)}` : page.spoken?.(app) ?? "");
+    speak(trouble ? `Not connected since ${clockTime(trouble.since)}` : page.spoken?.(app) ?? (app.data.heard ? "Connected" : ""));
     if (content !== null) arrive();
 }
 
@@ -148,8 +148,8 @@ function footer() {
 /// Says a change aloud to who can't see it; never what is only new because the page is.
 function speak(words) {
     const about = app.route.hash.split("?")[0];
-    if (words === spoken.words && about === spoken.about) return;
-    if (spoken.about === about && spoken.words) live.textContent = words || "Connected again";
+    if (!words || (words === spoken.words && about === spoken.about)) return;
+    if (spoken.about === about) live.textContent = words;
     spoken = { about, words };
 }
 

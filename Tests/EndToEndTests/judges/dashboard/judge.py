@@ -296,6 +296,7 @@ def a_server_that_fails_or_is_gone(setting):
         fleet.fault = None
         page.wait("!document.querySelector('.notice.no') && document.querySelector('tbody tr')", "it comes back by itself")
         expect(page.text(".connection") == "live", "not live", page.text(".connection"))
+        expect(page.text("#live") == "Connected", "not said", page.text("#live"))
         page.complaints()
         page.close()
 
