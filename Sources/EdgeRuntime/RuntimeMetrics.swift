@@ -45,7 +45,14 @@ final class RuntimeMetrics: Sendable {
             errors: Int(clamping: all[4] - unavailable),
             busy: Int(clamping: unavailable + tooMany.load(ordering: .relaxed)),
             p50Microseconds: LatencyClass.percentile(50, of: classes),
-            p99Microseconds: LatencyClass.percentile(99, of: classes)
+            p99Microseconds: LatencyClass.percentile(99, of: classes),
+            latencies: LatencyCounts(
+                totalMicroseconds: Int(clamping: totalMicroseconds.load(ordering: .relaxed)),
+                classes: classes.enumerated().filter { $0.element > 0 }.map { index, count in
+                    let isLast = index == LatencyClass.count - 1
+                    return .init(longest: isLast ? nil : LatencyClass.longest(index), count: Int(clamping: count))
+                }
+            )
         )
     }
 

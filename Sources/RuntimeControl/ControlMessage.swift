@@ -61,6 +61,7 @@ package enum ControlReply: Hashable, Sendable {
             case .counters(let counters):
                 "counters \(counters.requests) \(counters.errors) \(counters.busy) \(counters.restarts) "
                     + "\(counters.p50Microseconds) \(counters.p99Microseconds)"
+                    + (counters.latencies.map { " \($0.words)" } ?? "")
             case .draining: "draining"
             case .error(let text): "error \(Self.line(text))"
             }
@@ -105,7 +106,8 @@ package enum ControlReply: Hashable, Sendable {
             busy: numbers[2],
             restarts: numbers[3],
             p50Microseconds: numbers[4],
-            p99Microseconds: numbers[5]
+            p99Microseconds: numbers[5],
+            latencies: LatencyCounts(words.dropFirst(7))
         )
     }
 

@@ -49,6 +49,26 @@ package final class RuntimeConnection: Sendable {
         }
     }
 
+    /// Asks for the counters without waiting for them: ``counters()`` takes them. Nothing else may be asked before.
+    package func requestCounters() throws(ControlError) { try send(.counters, with: nil, milliseconds: 0) }
+
+    /// The answer to ``requestCounters()``; nil while it has not come. Does not wait.
+    package func counters() throws(ControlError) -> ServingCounters? {
+        do throws(ControlError) {
+            guard case .counters(let counters) = try receive(.counters, milliseconds: 0).reply else {
+                throw .unexpected(.counters)
+            }
+            return counters
+        } catch .socket(.timedOut) {
+            return nil
+        } catch {
+            throw broken(error)
+        }
+    }
+
+    /// Ends the connection, which means nothing to the runtime.
+    package func close() { connection.close() }
+
     private func greeting(in answer: Answer) throws(ControlError) -> RuntimeGreeting {
         guard case .hello(var greeting) = answer.reply else { throw broken(.unexpected(.hello)) }
         greeting.processID = answer.sender ?? greeting.processID

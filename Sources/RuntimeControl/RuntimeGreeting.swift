@@ -53,6 +53,8 @@ package struct ServingCounters: Hashable, Sendable {
     package var p50Microseconds: Int
     /// 99 of 100 predictions took at most so long; see above.
     package var p99Microseconds: Int
+    /// How long predictions took; nil where the runtime doesn't tell.
+    package var latencies: LatencyCounts?
 
     package init(
         requests: Int = 0,
@@ -60,7 +62,8 @@ package struct ServingCounters: Hashable, Sendable {
         busy: Int = 0,
         restarts: Int = 0,
         p50Microseconds: Int = 0,
-        p99Microseconds: Int = 0
+        p99Microseconds: Int = 0,
+        latencies: LatencyCounts? = nil
     ) {
         self.requests = requests
         self.errors = errors
@@ -68,5 +71,6 @@ package struct ServingCounters: Hashable, Sendable {
         self.restarts = restarts
         self.p50Microseconds = p50Microseconds
         self.p99Microseconds = p99Microseconds
+        self.latencies = latencies
     }
 }

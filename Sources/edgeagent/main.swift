@@ -1,4 +1,5 @@
 import CommandLine
+import EdgeAgent
 
 Program(
     Command(
@@ -16,5 +17,5 @@ Program(
             InstallCommand.command, RollbackCommand.command, HistoryCommand.command,
         ]
     ),
-    version: "0.1.0"
+    version: agentVersion
 ).main()

@@ -55,8 +55,29 @@ import Testing
             errors: 4,
             busy: 2,
             p50Microseconds: longest,
-            p99Microseconds: longest
+            p99Microseconds: longest,
+            latencies: LatencyCounts(totalMicroseconds: 90, classes: [.init(longest: longest, count: 1)])
         )
         #expect(metrics.counters == expected)
+    }
+
+    /// A runtime that was busy for years still fits into one message.
+    @Test func theLargestCountsFitIntoAReply() throws {
+        let classes = (0..<LatencyClass.count).map { index in
+            let isLast = index == LatencyClass.count - 1
+            return LatencyCounts.Class(longest: isLast ? nil : LatencyClass.longest(index), count: Int.max)
+        }
+        let counters = ServingCounters(
+            requests: .max,
+            errors: .max,
+            busy: .max,
+            restarts: .max,
+            p50Microseconds: .max,
+            p99Microseconds: .max,
+            latencies: LatencyCounts(totalMicroseconds: .max, classes: classes)
+        )
+        let bytes = ControlReply.counters(counters).encoded
+        #expect(bytes.count <= ControlProtocol.limitBytes)
+        #expect(try ControlReply(bytes) == .counters(counters))
     }
 }

@@ -32,6 +32,17 @@ import UnixSockets
                     p99Microseconds: 6
                 )
             ),
+            .counters(
+                ServingCounters(
+                    requests: 9,
+                    p99Microseconds: 6,
+                    latencies: LatencyCounts(
+                        totalMicroseconds: 77,
+                        classes: [.init(longest: 4, count: 8), .init(longest: nil, count: 1)]
+                    )
+                )
+            ),
+            .counters(ServingCounters(latencies: LatencyCounts())),
         ] as [ControlReply]
     )
     func repliesAreReadAsTheyWereWritten(reply: ControlReply) throws {
@@ -56,6 +67,20 @@ import UnixSockets
     func whatIsNoReplyIsRefused(text: String) {
         let error = #expect(throws: ControlError.self) { try ControlReply(Array(text.utf8)) }
         #expect(error?.exitCode == .dataError)
+    }
+
+    @Test(arguments: ["x", "7", "-1 4:1", "1 4:1:1", "1 4:0", "1 4:-1", "1 8:1,4:1", "1 more:1,4:1", "1 0:1", "1 4:"])
+    func latenciesThatAreNoneAreLeftOut(words: String) throws {
+        let reply = try ControlReply(Array("counters 1 2 3 4 5 6 \(words)".utf8))
+        guard case .counters(let counters) = reply else { throw SocketError.closed }
+        #expect(counters.requests == 1)
+        #expect(counters.latencies == nil)
+    }
+
+    @Test func aLaterVersionMayHaveMoreWords() throws {
+        let reply = try ControlReply(Array("counters 1 2 3 4 5 6 10 4:2,more:1 and more".utf8))
+        guard case .counters(let counters) = reply else { throw SocketError.closed }
+        #expect(counters.latencies?.classes.map(\.count) == [2, 1])
     }
 
     @Test func bytesThatAreNoTextOrTooManyAreRefused() {

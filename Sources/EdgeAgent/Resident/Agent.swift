@@ -26,6 +26,7 @@ package final class Agent {
     private let lock: StoreLock
     private let signals: SignalDescriptor
     private let metadata: HelperLane
+    private let reporter: Reporter
     private var hosts: [EndpointHost] = []
     private var door: MessageListener?
     private var guests: [MessageConnection] = []
@@ -61,8 +62,14 @@ package final class Agent {
     /// To be called before any other thread starts: signals are taken in the loop.
     package init(_ layout: StoreLayout, options: Options, say: @escaping (String) -> Void) throws {
         self.options = options
+        let log = AgentLog()
+        let say = { (line: String) in
+            say(line)
+            log.note(line, at: HostFacts.bootTime())
+        }
         self.say = say
-        store = try AgentStore(layout)
+        let store = try AgentStore(layout)
+        self.store = store
         box = try store.box()
         guard !box.endpoints.isEmpty else { throw StoreError.noEndpoints }
         lock = try StoreLock(layout)
@@ -71,13 +78,23 @@ package final class Agent {
         }
         signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP])
         metadata = HelperLane(program: box.programs.sync)
+        let boot = try HostFacts.boot()
         environment = AgentEnvironment(
             store: store,
-            boot: try HostFacts.boot(),
+            boot: boot,
             host: HostFacts.fingerprint(python: box.programs.python).digest,
             downloads: HelperLane(program: box.programs.sync),
             contents: HelperLane(program: box.programs.sync),
             launcher: LaunchPort(box.programs, layout),
+            say: say
+        )
+        reporter = Reporter(
+            store: store,
+            box: box,
+            boot: boot,
+            lane: HelperLane(program: box.programs.sync),
+            log: log,
+            clock: environment.clock,
             say: say
         )
         for folder in [layout.endpoints, layout.sockets] { try FileSystem.createDirectories(folder) }
@@ -95,6 +112,8 @@ package final class Agent {
         environment.requestSync = { [unowned self] host in requestSync(by: host) }
         environment.requestPoll = { [unowned self] in nextPoll = min(nextPoll, environment.now()) }
         environment.media = { [unowned self] in media }
+        reporter.world = { [unowned self] in world }
+        reporter.labelsChanged = { [unowned self] in labelsChanged() }
         environment.bundlesToKeep = { [unowned self] in Set(hosts.flatMap(\.kept)).sorted { $0.hex < $1.hex } }
         // Before anything that takes time: who comes meanwhile waits.
         if options.once == nil { door = try MessageListener(path: store.layout.agentSocket, mode: 0o600) }
@@ -106,6 +125,12 @@ package final class Agent {
         begin(options.once)
         try loop()
         for host in hosts { host.stop(withRuntimes: options.stopsRuntimes) }
+        // Nobody is kept waiting for what is only told; what somebody has asked for by hand is told before its end.
+        if options.once == nil || wasStopped {
+            reporter.finish(at: environment.now())
+        } else {
+            reporter.finishAndSend(at: environment.now())
+        }
         door?.close(removingFile: true)
     }
 
@@ -165,6 +190,7 @@ package final class Agent {
             var isBusy = metadata.advance(at: now)
             for lane in [environment.downloads, environment.contents] { isBusy = lane.advance(at: now) || isBusy }
             for host in hosts { isBusy = host.advance() || isBusy }
+            isBusy = reporter.advance(at: now) || isBusy
             if isBusy { continue }
             if options.once != nil, !isSyncing, metadata.isIdle, environment.contents.isIdle,
                 environment.downloads.isIdle, hosts.allSatisfy(\.isSettled)
@@ -178,7 +204,8 @@ package final class Agent {
     /// Gives memory back before a long wait: of the 5 MiB that a poll leaves, more than half is code.
     private func rest(for pause: Duration) {
         guard pause >= Self.longPause, !isSyncing, metadata.isIdle else { return }
-        guard environment.downloads.isIdle, environment.contents.isIdle, hosts.allSatisfy(\.isSettled) else { return }
+        guard environment.downloads.isIdle, environment.contents.isIdle, reporter.isIdle, hosts.allSatisfy(\.isSettled)
+        else { return }
         ProcessMemory.releaseCode()
     }
 
@@ -192,11 +219,12 @@ package final class Agent {
     }
 
     private func wait(at now: Duration) throws {
-        let wakes = hosts.compactMap { $0.wake(at: now) } + [nextPoll, nextTrim, metadata.deadline ?? Self.never]
+        let timers = [nextPoll, nextTrim, reporter.wake, metadata.deadline ?? Self.never]
+        let wakes = hosts.compactMap { $0.wake(at: now) } + timers
         let pause = min(max(.zero, (wakes.min() ?? now) - now), .seconds(3600))
         rest(for: pause)
         var watched = [signals.descriptor] + metadata.descriptors
-        watched += environment.downloads.descriptors + environment.contents.descriptors
+        watched += environment.downloads.descriptors + environment.contents.descriptors + reporter.descriptors
         for host in hosts { watched += host.descriptors }
         var entries = watched.map { Poll.Entry($0) }
         let door = entries.count
@@ -298,6 +326,29 @@ package final class Agent {
         for host in hosts { host.metadataCame(plan) }
     }
 
+    // MARK: - The fleet
+
+    private var world: Reporter.World {
+        let problem = SyncProblem.noted(in: store.layout)
+        return Reporter.World(
+            plan: plan,
+            problem: problem,
+            endpoints: hosts.sorted { $0.name < $1.name }.map { $0.reported(problem) }
+        )
+    }
+
+    /// What is wanted of the box may be something else now; nothing is fetched for it.
+    private func labelsChanged() {
+        say("the fleet calls this box by other labels")
+        var arguments = ["admit", "--store", store.layout.root]
+        if let media { arguments += ["--from", media] } else if box.repository == nil { return }
+        metadata.add(for: self, arguments, limit: Self.metadataLimit) { [self] outcome in
+            guard outcome == .done else { return say("the new labels are not followed yet: \(outcome.sentence)") }
+            for host in hosts where host.state == .idle { host.post(.poll) }
+            followPlan()
+        }
+    }
+
     // MARK: - Wishes
 
     private func hear(_ guest: MessageConnection) {
@@ -358,6 +409,9 @@ package final class Agent {
             host.post(.rollBackRequested(by: who))
             if let guest { answer(guest, .ok("rolling back")) }
         case .install(let path): install(path, for: guest)
+        case .report:
+            reporter.hurry()
+            if let guest { answer(guest, .ok("reporting")) }
         }
         return nil
     }

@@ -11,6 +11,8 @@ package enum AgentWish: Equatable, Sendable {
     case rollback(EndpointName, by: String)
     /// Take a repository folder or a portable file; answered when it was admitted or refused.
     case install(path: String)
+    /// Tell the fleet how the box is; answered at once. Also how an agent learns that its box was just enrolled.
+    case report
     /// Answered at once: `ok`, and whether anything is under way.
     case ping
 
@@ -24,6 +26,7 @@ package enum AgentWish: Equatable, Sendable {
         switch (words.first, words.count) {
         case ("sync", 1): self = .sync
         case ("ping", 1): self = .ping
+        case ("report", 1): self = .report
         case ("retry", 1): self = .retry(nil)
         case ("retry", 2):
             guard let name = EndpointName(words[1]) else { return nil }
@@ -43,6 +46,7 @@ package enum AgentWish: Equatable, Sendable {
         switch self {
         case .sync: Array("sync".utf8)
         case .ping: Array("ping".utf8)
+        case .report: Array("report".utf8)
         case .retry(nil): Array("retry".utf8)
         case .retry(let name?): Array("retry \(name)".utf8)
         case .rollback(let name, let who): Array("rollback \(name) \(who)".utf8)

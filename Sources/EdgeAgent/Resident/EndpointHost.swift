@@ -3,6 +3,7 @@ internal import Diagnostics
 internal import Digest
 internal import FileSystem
 internal import Glibc
+internal import RuntimeLaunch
 internal import UnixSockets
 internal import WallClock
 
@@ -449,6 +450,31 @@ extension EndpointHost {
         guard state == .idle else { return state == .observe }
         guard generations.current != nil, let previous = generations.previous else { return false }
         return plan?.revoked.contains(previous.bundle) != true
+    }
+
+    /// What there is to tell the fleet.
+    func reported(_ problem: SyncProblem?) -> Reporter.World.Endpoint {
+        Reporter.World.Endpoint(
+            name: name,
+            listen: settings.listen,
+            standing: EndpointStanding(
+                state: updater.state,
+                plan: plan,
+                problem: problem,
+                isHalted: storeProblem != nil
+            ),
+            runtimes: runtimes.filter { !$0.hasEnded }.map { runtime in
+                Reporter.World.Runtime(
+                    identity: runtime.handle.identity,
+                    slot: runtime.slot,
+                    isServing: runtime === serving,
+                    loaded: runtime.loaded,
+                    containment: runtime.containment?.rawValue,
+                    controlPath: runtime.controlPath
+                )
+            },
+            failureLog: failedSlot.map { environment.layout.log(name, $0) }
+        )
     }
 
     /// Logs of runtimes that run for months.

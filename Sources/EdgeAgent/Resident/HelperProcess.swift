@@ -8,7 +8,8 @@ internal import Processes
 final class HelperProcess {
     let child: ChildProcess
     private let output: Int32
-    private var printed: [UInt8] = []
+    /// Its end, where it is long.
+    private(set) var printed: [UInt8] = []
     private var isOpen = true
     /// Longer output is cut from the front: the outcome is the last line.
     private static let limitBytes = 64 << 10
@@ -85,7 +86,7 @@ final class HelperLane {
         let owner: AnyObject
         let arguments: [String]
         let limit: Duration?
-        let done: (HelperOutcome) -> Void
+        let done: (HelperOutcome, _ printed: [UInt8]) -> Void
     }
 
     private let program: String
@@ -111,6 +112,16 @@ final class HelperLane {
         limit: Duration? = nil,
         done: @escaping (HelperOutcome) -> Void
     ) {
+        add(for: owner, arguments, limit: limit) { outcome, _ in done(outcome) }
+    }
+
+    /// The same for whoever needs more of what was printed than how it went.
+    func add(
+        for owner: AnyObject,
+        _ arguments: [String],
+        limit: Duration? = nil,
+        done: @escaping (HelperOutcome, _ printed: [UInt8]) -> Void
+    ) {
         waiting.append(Job(owner: owner, arguments: arguments, limit: limit, done: done))
     }
 
@@ -134,7 +145,7 @@ final class HelperLane {
                 guard let outcome else { return hasEnded }
                 self.running = nil
                 hasEnded = true
-                running.job.done(outcome)
+                running.job.done(outcome, running.process.printed)
             }
             guard running == nil, !waiting.isEmpty else { return hasEnded }
             let job = waiting.removeFirst()
@@ -143,7 +154,7 @@ final class HelperLane {
                 running = (job, process, job.limit.map { now + $0 })
             } catch {
                 hasEnded = true
-                job.done(.failed(.helperKilled, error.message))
+                job.done(.failed(.helperKilled, error.message), [])
             }
         }
     }

@@ -68,7 +68,7 @@ package enum HostFacts {
     }
 
     /// The start of a file of /proc, whose size is not told before it is read.
-    private static func text(of path: String, limit: Int) throws(FileError) -> String {
+    static func text(of path: String, limit: Int) throws(FileError) -> String {
         let file = try File.open(path)
         var bytes: [UInt8] = []
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)

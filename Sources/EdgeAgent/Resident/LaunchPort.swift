@@ -60,7 +60,14 @@ extension AgentEnvironment {
             "started the runtime \(launched.handle.processID) for \(bundle.hex.prefix(12)), "
                 + "containment \(launched.containment.summary.rawValue)"
         )
-        return RunningRuntime(launched.handle, slot: slot, bundle: bundle, controlPath: path, at: now)
+        return RunningRuntime(
+            launched.handle,
+            slot: slot,
+            bundle: bundle,
+            controlPath: path,
+            containment: launched.containment.summary,
+            at: now
+        )
     }
 
     /// Starts a check of a bundle, off every socket.

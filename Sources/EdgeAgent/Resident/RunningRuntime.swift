@@ -1,6 +1,7 @@
 internal import Digest
 internal import Glibc
 internal import RuntimeControl
+internal import RuntimeLaunch
 internal import UnixSockets
 
 /// A runtime of an endpoint that runs, whichever agent started it.
@@ -12,7 +13,11 @@ final class RunningRuntime {
     let handle: ProcessHandle
     let slot: Slot
     let bundle: SHA256Digest
-    private let controlPath: String
+    let controlPath: String
+    /// What its walls are; nil where another agent started it.
+    let containment: ContainmentReport.Summary?
+    /// What it says that it has loaded; nil before it was asked, and for what was never built.
+    private(set) var loaded: SHA256Digest?
     private var connection: RuntimeConnection?
     /// A `hello` was sent over the connection and is not answered yet.
     private var isGreeting = false
@@ -29,6 +34,7 @@ final class RunningRuntime {
         bundle: SHA256Digest,
         controlPath: String,
         phase: Phase = .loading,
+        containment: ContainmentReport.Summary? = nil,
         at now: Duration
     ) {
         self.handle = handle
@@ -36,6 +42,7 @@ final class RunningRuntime {
         self.bundle = bundle
         self.controlPath = controlPath
         self.phase = phase
+        self.containment = containment
         since = now
     }
 
@@ -60,6 +67,7 @@ final class RunningRuntime {
             at: now
         )
         found.connection = connection
+        found.loaded = bundle
         return found
     }
 
@@ -115,6 +123,7 @@ final class RunningRuntime {
             }
             guard let greeting = try connection?.greeting() else { return nil }
             isGreeting = false
+            loaded = greeting.digest
             return greeting
         } catch {
             connection = nil

@@ -102,10 +102,7 @@ package struct BoxStatus: Sendable {
 
     private static func titles(of bundles: [SHA256Digest], _ store: AgentStore) -> [SHA256Digest: Title] {
         var titles: [SHA256Digest: Title] = [:]
-        for bundle in Set(bundles) {
-            guard let manifest = store.manifest(of: bundle) else { continue }
-            titles[bundle] = Title(name: manifest.name, version: manifest.version)
-        }
+        for bundle in Set(bundles) { titles[bundle] = store.title(of: bundle) }
         return titles
     }
 }
@@ -133,32 +130,14 @@ extension BoxStatus {
 
 extension BoxStatus.Endpoint {
     /// What the update waits for, what metadata says, or how the last try ended; nil while it works.
-    package var result: UpdateResult? {
-        if isHalted { return .waitingFor(.disk) }
-        let progress = state.progress
-        if let waiting = progress.waiting { return .waitingFor(waiting.reason) }
-        guard progress.attempt == nil else { return nil }
-        if let problem { return .waitingFor(problem.reason) }
-        let last = progress.last?.ending.result
-        switch plan?.wanted {
-        // Of an endpoint at rest the metadata may say more than how the last update ended.
-        case .nothing(.incompatible(let subject, let feature)):
-            return .incompatible(subject: subject, feature: feature)
-        case .nothing(.ambiguous): return .ambiguous
-        case .nothing(let result): return last ?? result
-        case .bundle: return plan?.mayPrepare == false ? plan?.waiting.map { .waitingFor($0) } ?? last : last
-        case .removal: return plan?.result
-        case .installed, nil: return last
-        }
+    package var result: UpdateResult? { standing.result }
+
+    private var standing: EndpointStanding {
+        EndpointStanding(state: state, plan: plan, problem: problem, isHalted: isHalted)
     }
 
     fileprivate var json: JSONValue {
         let progress = state.progress
-        let wanted: JSONValue =
-            switch plan?.wanted {
-            case .bundle(let candidate), .installed(let candidate): .string(candidate.bundle.hex)
-            case .removal, .nothing, nil: .null
-            }
         return [
             "attempt": progress.attempt.map { attempt in
                 [
@@ -179,7 +158,7 @@ extension BoxStatus.Endpoint {
             "result": .optional(result?.code), "runtimes": .array(runtimes.map(\.json)),
             "sentence": .optional(plan?.sentence), "state": .string(progress.state.rawValue),
             "trouble": .optional(state.trouble), "waiting": .optional(progress.waiting?.reason.rawValue),
-            "wanted": wanted,
+            "wanted": .optional(standing.wanted?.bundle.hex),
         ]
     }
 
@@ -197,5 +176,12 @@ extension BoxStatus.Runtime {
             "errors": .optional(counters?.errors), "loaded": .string(loaded.hex), "phase": .string(phase),
             "pid": .integer(processID), "requests": .optional(counters?.requests),
         ]
+    }
+}
+
+extension AgentStore {
+    /// What an installed bundle is called; nil where its manifest can't be read.
+    func title(of bundle: SHA256Digest) -> BoxStatus.Title? {
+        manifest(of: bundle).map { BoxStatus.Title(name: $0.name, version: $0.version) }
     }
 }

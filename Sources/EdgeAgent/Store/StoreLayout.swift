@@ -61,6 +61,10 @@ package struct StoreLayout: Hashable, Sendable {
 
     /// What waits to be sent to the fleet (docs/telemetry.md): the resident writes it, `edgeagent-sync report` reads.
     package var spool: String { path("spool") }
+    /// A spool that could not be used; the last one is kept.
+    package var damagedSpool: String { path("spool.damaged") }
+    /// ``ReportMarks``: which steps of updates are in the spool.
+    package var reportMarks: String { path("reported.json") }
 
     package var endpoints: String { path("endpoints") }
     package func endpoint(_ name: EndpointName) -> String { path("endpoints", name.text) }

@@ -32,6 +32,11 @@ package struct SpoolLosses: Hashable, Sendable {
         package var records: UInt64 = 0
         /// About: of a file of which some was acknowledged, the share.
         package var bytes: UInt64 = 0
+
+        package init(records: UInt64 = 0, bytes: UInt64 = 0) {
+            self.records = records
+            self.bytes = bytes
+        }
     }
 
     package private(set) var amounts: [Key: Amount] = [:]
@@ -39,6 +44,7 @@ package struct SpoolLosses: Hashable, Sendable {
     package init() {}
 
     package var records: UInt64 { amounts.values.reduce(0) { $0.saturatingAdd($1.records) } }
+    package var bytes: UInt64 { amounts.values.reduce(0) { $0.saturatingAdd($1.bytes) } }
 
     mutating func add(_ amount: Amount, to key: Key) {
         guard amount != Amount() else { return }

@@ -92,6 +92,30 @@ package struct SpoolWriter<Storage: SpoolStorage> {
         return losses
     }
 
+    /// The number that the next record of a class gets.
+    package func next(_ spoolClass: SpoolClass) -> UInt64 { nextSequence[spoolClass] ?? 1 }
+
+    /// Gives no number below `number` to records of a class any more: for a spool that takes the place of one that was
+    /// lost, so that no number is given twice. Nothing is done where that is so already.
+    package mutating func skip(to number: UInt64, in spoolClass: SpoolClass) throws(FileError) {
+        let next = next(spoolClass)
+        guard number > next else { return }
+        try close(spoolClass)
+        try note([SpoolLedger.Line(spoolClass, next...(number - 1))])
+        try storage.synchronize(journal.name)
+        nextSequence[spoolClass] = number
+    }
+
+    /// Counts what was lost on the way to the spool, or with the one before it.
+    package mutating func count(
+        lost amount: SpoolLosses.Amount,
+        of spoolClass: SpoolClass,
+        _ reason: SpoolLosses.Reason
+    ) {
+        unwritten.add(amount, to: SpoolLosses.Key(spoolClass: spoolClass, reason: reason))
+        try? writeLosses()
+    }
+
     // MARK: Appending
 
     /// Adds a record and gives its number. What it has to drop for it is counted first.
@@ -158,9 +182,7 @@ package struct SpoolWriter<Storage: SpoolStorage> {
 
     /// A loss that needs no file to go: written down where that is possible, else with the next.
     private mutating func count(lost bytes: Int, of spoolClass: SpoolClass, _ reason: SpoolLosses.Reason) {
-        let amount = SpoolLosses.Amount(records: 1, bytes: UInt64(bytes))
-        unwritten.add(amount, to: SpoolLosses.Key(spoolClass: spoolClass, reason: reason))
-        try? writeLosses()
+        count(lost: SpoolLosses.Amount(records: 1, bytes: UInt64(bytes)), of: spoolClass, reason)
     }
 
     private mutating func writeLosses() throws(FileError) {
