@@ -2,6 +2,7 @@ internal import Deployment
 internal import FileSystem
 internal import Glibc
 internal import Telemetry
+internal import WallClock
 
 /// What a record of the spool is, for the helper that sends it.
 package enum SpoolKind {
@@ -48,16 +49,20 @@ struct FleetSpool {
 
     /// Has it ready where the disk lets it. False where it can't be written now.
     ///
-    /// - Parameter least: a number that records of state must not fall below, as receivers take a smaller one for old.
-    mutating func open(least: Int, at now: Duration) -> Bool {
+    /// - Parameters:
+    ///   - least: a number that records of state must not fall below.
+    ///   - time: what a new spool begins to count at: records are fewer than seconds, so that its numbers are above those
+    ///     of any spool that was there before. Receivers take a smaller one for old.
+    mutating func open(least: Int, time: UTCTime, at now: Duration) -> Bool {
         if writer != nil { return true }
         guard now >= nextTry else { return false }
+        let base = UInt64(clamping: max(1, time.seconds))
         do throws(FileError) {
-            try open(least: least)
+            try open(least: least, base: base)
         } catch {
             guard Self.isDamage(error) else { return failed(error.message, at: now) }
             do throws(FileError) {
-                try moveAside(because: error, least: least)
+                try moveAside(because: error, least: least, base: base)
             } catch {
                 return failed(error.message, at: now)
             }
@@ -66,8 +71,11 @@ struct FleetSpool {
         return true
     }
 
-    private mutating func open(least: Int) throws(FileError) {
+    private mutating func open(least: Int, base: UInt64) throws(FileError) {
         var writer = try SpoolWriter(try SpoolFolder(layout.spool, as: .writer))
+        for spoolClass in SpoolClass.allCases where writer.next(spoolClass) == 1 {
+            try writer.skip(to: base, in: spoolClass)
+        }
         try writer.skip(to: UInt64(max(least, 1)), in: .state)
         for (spoolClass, amount) in uncounted { writer.count(lost: amount, of: spoolClass, .unwritable) }
         uncounted = [:]
@@ -96,13 +104,13 @@ struct FleetSpool {
     }
 
     /// Begins anew, with numbers that the spool before can't have given.
-    private mutating func moveAside(because error: FileError, least: Int) throws(FileError) {
+    private mutating func moveAside(because error: FileError, least: Int, base: UInt64) throws(FileError) {
         writer = nil
         let found = contents()
         try FileSystem.removeTree(layout.damagedSpool)
         try FileSystem.rename(layout.spool, to: layout.damagedSpool)
         say("the spool is damaged and was moved to \(layout.damagedSpool): \(error.message)")
-        try open(least: least)
+        try open(least: least, base: base)
         for (spoolClass, segments) in found {
             try writer?.skip(to: segments.end, in: spoolClass)
             let lost = SpoolLosses.Amount(records: UInt64(segments.count), bytes: segments.bytes)

@@ -146,8 +146,9 @@ final class Reporter {
         } else if now >= nextLook {
             look(settings, at: now)
         }
-        if schedule.isDue(at: now) { beginReport() }
-        return hasEnded
+        guard schedule.isDue(at: now) else { return hasEnded }
+        beginReport()
+        return true
     }
 
     /// Somebody wants the fleet to know now; perhaps the box was just enrolled.
@@ -202,10 +203,14 @@ final class Reporter {
     /// Of a kernel whose boot id is no UUID.
     private static let noBoot = SpoolBoot("00000000-0000-0000-0000-000000000000")!
 
+    private func openSpool(at now: Duration) -> Bool {
+        spool.isOpen || spool.open(least: marks.least, time: clock(world().plan?.verified.time).time, at: now)
+    }
+
     private func look(_ settings: FleetSettings, at now: Duration) {
         isLookDue = false
         nextLook = now + Self.lookPause
-        guard spool.open(least: marks.least, at: now) else { return }
+        guard openSpool(at: now) else { return }
         let world = world()
         guard spoolEvents(of: world, at: now) else { return }
         let report = report(of: world, settings)
@@ -406,7 +411,7 @@ final class Reporter {
         isLookDue = false
         nextLook = now + Self.lookPause
         nextCheck = min(nextCheck, now + .seconds(interval))
-        guard spool.open(least: marks.least, at: now) else { return }
+        guard openSpool(at: now) else { return }
         spool.refresh()
         spool.keepReserve()
         let world = world()

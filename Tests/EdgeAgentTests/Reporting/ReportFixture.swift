@@ -19,12 +19,19 @@ final class ReportFixture {
     /// What the agent would say.
     let said: Said
     /// The agent's clock.
-    var now = Duration.seconds(1000)
+    var now: Duration {
+        get { said.now }
+        set { said.now = newValue }
+    }
     var world: Reporter.World
     private(set) var labelChanges = 0
 
+    /// The helper does not end.
+    struct Stuck: Error {}
+
     final class Said {
         var lines: [String] = []
+        var now = Duration.seconds(1000)
     }
 
     init(isEnrolled: Bool = true) throws {
@@ -67,7 +74,7 @@ final class ReportFixture {
             boot: try #require(BootID("01234567-89ab-cdef-0123-456789abcdef")),
             lane: HelperLane(program: box.programs.sync),
             log: log,
-            clock: { _ in Sample.noon },
+            clock: { _ in .trusted(Sample.noon.time.advanced(by: said.now)) },
             say: { said.lines.append($0) }
         )
     }
@@ -110,7 +117,8 @@ final class ReportFixture {
             // What was started needs time of its own, which the test's clock does not have.
             while !reporter.isIdle {
                 var entries = reporter.descriptors.map { Poll.Entry($0) }
-                try Poll.wait(&entries, milliseconds: nil)
+                #expect(!entries.isEmpty)
+                guard try Poll.wait(&entries, milliseconds: 30_000) else { throw Stuck() }
                 _ = reporter.advance(at: now)
             }
             guard now < end else { return }
