@@ -194,14 +194,11 @@ final class Reporter {
 
     private func stamp(at now: Duration, _ clock: ClockReading) -> SpoolStamp {
         SpoolStamp(
-            boot: SpoolBoot(boot.text) ?? Self.noBoot,
+            boot: SpoolBoot(boot.text) ?? .unknown,
             milliseconds: UInt64(clamping: now.milliseconds),
             clock: clock
         )
     }
-
-    /// Of a kernel whose boot id is no UUID.
-    private static let noBoot = SpoolBoot("00000000-0000-0000-0000-000000000000")!
 
     private func openSpool(at now: Duration) -> Bool {
         spool.isOpen || spool.open(least: marks.least, time: clock(world().plan?.verified.time).time, at: now)

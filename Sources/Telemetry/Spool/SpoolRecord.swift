@@ -39,6 +39,9 @@ package struct SpoolBoot: Hashable, Sendable, CustomStringConvertible {
         self.low = low
     }
 
+    /// Of a kernel whose boot id is no UUID.
+    package static let unknown = SpoolBoot(high: 0, low: 0)
+
     init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
