@@ -110,10 +110,13 @@ const pointers = new Map();
 /// All plots there are numbers for. `marks` are moments with a tone, `changed` is called when the pointer has moved.
 export function plots(series, { from, to, marks, changed }) {
     const known = (Array.isArray(series) ? series : []).filter((one) => typeof one?.name === "string");
-    return kinds
+    const found = kinds
         .map((kind) => ({ kind, lines: kind.lines(known).filter((one) => one.points.length > 1).slice(0, LINES) }))
-        .filter(({ lines }) => lines.length)
-        .map(({ kind, lines }) => plot(kind, lines, { from, to, marks, changed }));
+        .filter(({ lines }) => lines.length);
+    // Of a box that is new, its own time: all plots begin with the first number, and show five minutes at least.
+    const first = Math.min(...found.flatMap(({ lines }) => lines.map((one) => one.points[0][0])));
+    const begin = Math.max(from, Math.min(first, to - 300));
+    return found.map(({ kind, lines }) => plot(kind, lines, { from: begin, to, marks, changed }));
 }
 
 function plot(kind, lines, { from, to, marks, changed }) {
