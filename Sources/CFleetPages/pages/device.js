@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import {
-    answerBadge, atClock, badge, bundleChip, entries, facts, grouped, icon, labelChips, lasting, links, list, outside, panel, plural, sentence,
+    answerBadge, atClock, badge, bundleChip, entries, facts, grouped, icon, labelChips, lasting, list, outside, panel, plural, sentence,
     telling, when, why,
 } from "./parts.js";
 import { plots } from "./plots.js";
