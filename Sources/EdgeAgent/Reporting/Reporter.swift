@@ -66,7 +66,7 @@ final class Reporter {
     private var titles: [SHA256Digest: BoxStatus.Title] = [:]
     private var counters: [ProcessIdentity: ServingCounters] = [:]
     private var inquiries: [RuntimeInquiry] = []
-    private var measured: MetricsCollector?
+    private let measured: MetricsCollector
 
     /// What the last snapshot said.
     private var picture: CheckIn?
@@ -115,6 +115,7 @@ final class Reporter {
         self.say = say
         spool = FleetSpool(store.layout, say: say)
         marks = ReportMarks.read(store.layout)
+        measured = MetricsCollector(boot: boot, root: store.layout.root)
     }
 
     var isEnrolled: Bool { settings != nil }
@@ -136,8 +137,9 @@ final class Reporter {
     func advance(at now: Duration) -> Bool {
         self.now = now
         checkEnrolment(at: now)
-        guard let settings else { return false }
+        // What was begun is brought to its end, also where the box has just left its fleet.
         let hasEnded = lane.advance(at: now)
+        guard let settings else { return hasEnded }
         isLookDue = true
         if now >= nextBeat, !isBeating { beginBeat(settings, at: now) }
         hearRuntimes(at: now)
@@ -178,6 +180,8 @@ final class Reporter {
         }
         guard let settings else {
             if before != nil, settingsProblem == nil { say("the box is in no fleet any more") }
+            inquiries = []
+            isBeating = false
             return
         }
         if settings.interval != before?.interval { interval = settings.interval }
@@ -340,8 +344,8 @@ final class Reporter {
                     now: now
                 )
             }
-            measured?.transitions.count(entry, of: endpoint.name)
             guard outcome == .appended else { return false }
+            measured.transitions.count(entry, of: endpoint.name)
             schedule.came()
         }
         if let next = spool.next(.state) { marks.settle(next: next) }
@@ -426,18 +430,15 @@ final class Reporter {
     private func spoolMetrics(_ world: World, _ settings: FleetSettings, at now: Duration) {
         if machine == nil { machine = MachineFacts.read() }
         let clock = clock(world.plan?.verified.time)
-        if measured == nil { measured = MetricsCollector(boot: boot, root: store.layout.root) }
-        guard
-            let export = measured?.collect(
-                world,
-                counters: counters,
-                titles: { [self] in title(of: $0) },
-                identity: .init(device: settings.device, host: machine?.host ?? "", channel: box.channel),
-                spool: spool,
-                clock: clock,
-                at: now
-            )
-        else { return }
+        let export = measured.collect(
+            world,
+            counters: counters,
+            titles: { [self] in title(of: $0) },
+            identity: .init(device: settings.device, host: machine?.host ?? "", channel: box.channel),
+            spool: spool,
+            clock: clock,
+            at: now
+        )
         let outcome = spool.append(
             export.protobufBytes(),
             kind: SpoolKind.metrics,
@@ -449,7 +450,7 @@ final class Reporter {
     }
 
     private func spoolLog(_ world: World, _ settings: FleetSettings, at now: Duration) {
-        guard !log.lines.isEmpty, let number = spool.next(.logs), let measured else { return }
+        guard !log.lines.isEmpty, let number = spool.next(.logs) else { return }
         let clock = clock(world.plan?.verified.time)
         let (lines, omitted) = log.take()
         let export = LogsExport([
@@ -521,7 +522,6 @@ final class Reporter {
         if !isEnrolled { readSettings(at: now) }
         guard let settings else { return }
         look(settings, at: now)
-        if measured == nil { measured = MetricsCollector(boot: boot, root: store.layout.root) }
         spoolLog(world(), settings, at: now)
         spool.synchronize()
     }
