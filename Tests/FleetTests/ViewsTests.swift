@@ -466,5 +466,7 @@ import WallClock
         #expect(try views.summary().reachable[.yes] == 1)
         hands.now = Fixture.now.advanced(by: .seconds(11))
         #expect(try views.summary().reachable[.no] == 1)
+        // Nothing was written, so nothing was read again.
+        #expect(fleet.reads == 1)
     }
 }

@@ -36,8 +36,9 @@ final class FleetSnapshot {
     /// What every device says of bundles, by digest. Devices that were taken out of the fleet are not counted.
     lazy var bundles: [SHA256Digest: BundleTally] = {
         var tallies: [SHA256Digest: BundleTally] = [:]
-        for (index, device) in devices.enumerated() where device.membership == .enrolled {
-            for endpoint in device.endpoints {
+        // By index: to copy a whole record costs more than what is done with it.
+        for index in devices.indices where devices[index].membership == .enrolled {
+            for endpoint in devices[index].endpoints {
                 let report = endpoint.report
                 if let running = report.running {
                     tallies[running.digest, default: BundleTally()].countRunning(running, report.name)
@@ -46,11 +47,8 @@ final class FleetSnapshot {
                     tallies[wanted.digest, default: BundleTally()].countWanted(wanted, report.name)
                     if endpoint.isRefusing { tallies[wanted.digest]?.refused += 1 }
                 }
-                if report.running != nil || report.wanted != nil {
-                    for digest in Set([report.running?.digest, report.wanted?.digest].compactMap { $0 }) {
-                        tallies[digest]?.note(device: index)
-                    }
-                }
+                if let digest = report.running?.digest { tallies[digest]?.note(device: index) }
+                if let digest = report.wanted?.digest { tallies[digest]?.note(device: index) }
             }
         }
         return tallies

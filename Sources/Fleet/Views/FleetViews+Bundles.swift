@@ -113,18 +113,19 @@ extension FleetViews {
         var object = snapshot.bundles[digest]?.members(digest) ?? [:]
         var concerned: [Int] = []
         var refusals: [JSONValue] = []
-        for (index, device) in snapshot.devices.enumerated() where device.membership == .enrolled {
-            let reports = device.endpoints.map(\.report)
-            guard reports.contains(where: { $0.running?.digest == digest || $0.wanted?.digest == digest }) else {
-                continue
+        for index in snapshot.devices.indices where snapshot.devices[index].membership == .enrolled {
+            let isConcerned = snapshot.devices[index].endpoints.contains { endpoint in
+                endpoint.report.running?.digest == digest || endpoint.report.wanted?.digest == digest
             }
+            guard isConcerned else { continue }
             concerned.append(index)
-            for endpoint in device.endpoints
+            for endpoint in snapshot.devices[index].endpoints
             where endpoint.report.wanted?.digest == digest && endpoint.isRefusing && refusals.count < Self.rowsOfBundle
             {
                 refusals.append([
-                    "device": .string(device.device.text), "endpoint": .string(endpoint.report.name.text),
-                    "result": .words(endpoint.report.result), "sentence": .words(endpoint.report.sentence?.cut),
+                    "device": .string(snapshot.devices[index].device.text),
+                    "endpoint": .string(endpoint.report.name.text), "result": .words(endpoint.report.result),
+                    "sentence": .words(endpoint.report.sentence?.cut),
                 ])
             }
         }

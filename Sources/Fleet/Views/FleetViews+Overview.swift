@@ -56,8 +56,9 @@ extension FleetViews {
         )
         var troubled: [Int] = []
         for (index, verdict) in snapshot.verdicts.enumerated() {
-            summary.members[snapshot.devices[index].membership, default: 0] += 1
-            guard snapshot.devices[index].membership == .enrolled else { continue }
+            let membership = snapshot.devices[index].membership
+            summary.members[membership, default: 0] += 1
+            guard membership == .enrolled else { continue }
             summary.devices += 1
             summary.reachable.count(verdict.reachable.answer, verdict.reachable.code)
             summary.converged.count(verdict.converged.answer, verdict.converged.code)
@@ -91,18 +92,24 @@ extension FleetViews {
         var running: [SHA256Digest: Int] = [:]
         var wanted: [SHA256Digest: Int] = [:]
         var reasons: [ConvergedReason: Int] = [:]
+
+        mutating func count(running: SHA256Digest?, wanted: SHA256Digest?, _ reason: ConvergedReason) {
+            devices += 1
+            if let running { self.running[running, default: 0] += 1 }
+            if let wanted { self.wanted[wanted, default: 0] += 1 }
+            reasons[reason, default: 0] += 1
+        }
     }
 
     private func endpoints(_ snapshot: FleetSnapshot) -> [JSONValue] {
         var tallies: [EndpointName: EndpointTally] = [:]
-        for (index, device) in snapshot.devices.enumerated() where device.membership == .enrolled {
-            for (number, endpoint) in device.endpoints.enumerated() {
-                let report = endpoint.report
-                let reason = snapshot.verdicts[index].endpoints[number].converged
-                tallies[report.name, default: EndpointTally()].devices += 1
-                if let running = report.running { tallies[report.name]?.running[running.digest, default: 0] += 1 }
-                if let wanted = report.wanted { tallies[report.name]?.wanted[wanted.digest, default: 0] += 1 }
-                tallies[report.name]?.reasons[reason, default: 0] += 1
+        for index in snapshot.devices.indices where snapshot.devices[index].membership == .enrolled {
+            for (number, endpoint) in snapshot.devices[index].endpoints.enumerated() {
+                tallies[endpoint.report.name, default: EndpointTally()].count(
+                    running: endpoint.report.running?.digest,
+                    wanted: endpoint.report.wanted?.digest,
+                    snapshot.verdicts[index].endpoints[number].converged
+                )
             }
         }
         let most = tallies.sorted { left, right in

@@ -12,7 +12,7 @@ package import WallClock
 package final class FleetViews {
     /// What is true of the time alone, such as who is silent, is that old at most.
     private static let tick: Int64 = 5
-    /// A fleet that takes longer to read is not read again for each request, whoever keeps asking.
+    /// A fleet that takes longer to read is read for a fifth of the time at most, whoever keeps asking.
     private static let slowRead: Duration = .milliseconds(250)
 
     private let source: any FleetReading
@@ -38,10 +38,16 @@ package final class FleetViews {
     func snapshot() throws -> FleetSnapshot {
         let now = clock()
         let version = try source.dataVersion
-        if let cached, cached.snapshot.now.seconds / Self.tick == now.seconds / Self.tick {
-            let isFresh = cached.version == version
+        if let cached {
             let isDear = cached.cost >= Self.slowRead && cached.read.duration(to: .now) < cached.cost * 4
-            if isFresh || isDear { return cached.snapshot }
+            if isDear { return cached.snapshot }
+            if cached.version == version {
+                if cached.snapshot.now.seconds / Self.tick == now.seconds / Self.tick { return cached.snapshot }
+                // Nothing was written, and what time changes is found without reading all again.
+                let snapshot = FleetSnapshot(cached.snapshot.devices, now: now)
+                self.cached?.snapshot = snapshot
+                return snapshot
+            }
         }
         let start = ContinuousClock.now
         let snapshot = FleetSnapshot(try source.devices(), now: now)
