@@ -253,7 +253,7 @@ let package = Package(
             "FleetTests",
             [
                 "Fleet", "Crypto", "Deployment", "Diagnostics", "Digest", "FileSystem", "FleetProtocol", "Gzip",
-                "HTTPServer", "JSON", "Processes", "SQLite", "Telemetry", "UnixSockets", "WallClock",
+                "HTTPClient", "HTTPServer", "JSON", "Processes", "SQLite", "Telemetry", "UnixSockets", "WallClock",
             ]
         ),
         tests(

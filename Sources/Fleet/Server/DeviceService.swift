@@ -20,12 +20,14 @@ final class DeviceService: HTTPHandler {
         /// Seconds between check-ins that boxes are told to keep.
         var interval = FleetLimits.defaultInterval
         var certificateLifetimeSeconds: Int64 = 30 * 86_400
-        /// Requests of one device: in one go, and a second from then on.
-        var deviceBurst = 120
-        var devicesPerSecond = 4.0
-        /// Enrolments from one address.
-        var addressBurst = 2000
-        var addressesPerSecond = 50.0
+        var rates = Rates()
+    }
+
+    /// How often one may come: in one go, and a second from then on.
+    struct Rates: Sendable {
+        var device = (burst: 120, perSecond: 4.0)
+        /// Enrolments from one address: behind one there may be many boxes.
+        var address = (burst: 2000, perSecond: 50.0)
     }
 
     /// A device that may speak.
@@ -63,8 +65,10 @@ final class DeviceService: HTTPHandler {
         self.now = now
         self.log = log
         reader = Mutex(try FleetStore(folder: folder))
-        deviceRates = Mutex(RateLimiter(burst: settings.deviceBurst, perSecond: settings.devicesPerSecond))
-        addressRates = Mutex(RateLimiter(burst: settings.addressBurst, perSecond: settings.addressesPerSecond))
+        deviceRates = Mutex(RateLimiter(burst: settings.rates.device.burst, perSecond: settings.rates.device.perSecond))
+        addressRates = Mutex(
+            RateLimiter(burst: settings.rates.address.burst, perSecond: settings.rates.address.perSecond)
+        )
     }
 
     // MARK: - Before the body

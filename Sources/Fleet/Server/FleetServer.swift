@@ -26,6 +26,12 @@ package struct FleetServerSettings: Sendable {
     /// What the server says while it runs, a line at a time, on any thread.
     package var log: @Sendable (String) -> Void = { _ in }
     package var now: @Sendable () -> UTCTime = { UTCTime(seconds: Int64(time(nil))) }
+    /// How often devices may come.
+    var rates = DeviceService.Rates()
+    /// For a request to come in whole.
+    var requestDeadline = Duration.seconds(30)
+    /// Requests that may wait to be written.
+    var queueLimit = 4096
 
     package init() {}
 }
@@ -68,9 +74,15 @@ package final class FleetServer {
         names = try Self.names(url: settings.url, host: given, listen: listenHost)
         identity = try ServerIdentity.current(folder, authority: authority, names: names, at: now)
         let refusals = RefusalLog(log: settings.log)
-        queue = IngestQueue(store: try FleetStore(folder: folder), refusals: refusals, log: settings.log)
+        queue = IngestQueue(
+            store: try FleetStore(folder: folder),
+            refusals: refusals,
+            jobLimit: settings.queueLimit,
+            log: settings.log
+        )
         var deviceSettings = DeviceService.Settings()
         deviceSettings.interval = settings.interval
+        deviceSettings.rates = settings.rates
         deviceSettings.certificateLifetimeSeconds = settings.certificateLifetimeSeconds
         let service = try DeviceService(
             folder: folder,
@@ -94,6 +106,7 @@ package final class FleetServer {
             try queue.start()
             var configuration = Self.deviceConfiguration
             configuration.threads = settings.threads
+            configuration.requestDeadline = settings.requestDeadline
             configuration.log = { refusals.say($0) }
             configuration.tls = Self.tls(identity, authority)
             devices = try HTTPServer(settings.listen, configuration: configuration, handler: service)
@@ -183,7 +196,6 @@ package final class FleetServer {
         configuration.connectionLimit = 4096
         configuration.bodyBudgetBytes = 64 << 20
         configuration.idleTimeout = .seconds(75)
-        configuration.requestDeadline = .seconds(30)
         configuration.responseDeadline = .seconds(60)
         return configuration
     }

@@ -11,6 +11,9 @@ struct RateLimiter<Key: Hashable & Sendable>: Sendable {
     let keyLimit: Int
     private var buckets: [Key: Bucket] = [:]
 
+    /// How many are remembered.
+    var count: Int { buckets.count }
+
     init(burst: Int, perSecond: Double, keyLimit: Int = 200_000) {
         self.burst = Double(burst)
         self.perSecond = perSecond
