@@ -1,6 +1,5 @@
 import CommandLine
 import Diagnostics
-import FileSystem
 import Fleet
 import FleetProtocol
 import Glibc
@@ -8,12 +7,6 @@ import UnixSockets
 
 /// `edgefleet serve`.
 enum ServeCommand {
-    private static let data = Option.required(
-        "data",
-        .directory,
-        environment: "EDGEFLEET_DATA",
-        summary: "the fleet's folder: database, authority and keys; made where it is missing"
-    )
     private static let listen = Option(
         "listen",
         .text.named("ADDRESS"),
@@ -67,7 +60,7 @@ enum ServeCommand {
                 "edgefleet serve --data /var/lib/edgefleet --listen 0.0.0.0:7443 --url https://fleet.example.com:7443"
             ),
         ],
-        options: [data, listen, dashboard, url, interval, lifetime, threads],
+        options: [FleetParameters.data, listen, dashboard, url, interval, lifetime, threads],
         exitCodes: [
             .done, .usage, .dataError, .noInput, .unavailable, .cannotCreate, .ioError, .tryAgain, .noPermission,
             .configuration,
@@ -97,13 +90,15 @@ enum ServeCommand {
         settings.certificateLifetimeSeconds = arguments[lifetime].components.seconds
         settings.threads = arguments[threads] ?? max(1, min(4, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
         settings.log = { terminal.notice($0) }
-        let folder = FleetFolder(FileSystem.join(try FileSystem.resolve("."), arguments[data]))
-        let server = try FleetServer(folder, settings)
+        let server = try FleetServer(try FleetParameters.folder(arguments), settings)
         terminal.notice("boxes: \(server.url), listening on \(server.deviceAddress)")
         switch server.dashboardAddress {
         case .tcp?: terminal.notice("dashboard: http://\(server.dashboardAddress?.description ?? "")/")
         case let socket?: terminal.notice("dashboard: \(socket)")
         case nil: break
+        }
+        if case .tcp("0.0.0.0", _) = address, arguments[url] == nil {
+            terminal.warning("boxes on other machines need --url: tokens name \(server.url)")
         }
         try server.run(until: signals)
         terminal.notice("ended")

@@ -28,6 +28,9 @@ final class DeviceService: HTTPHandler {
         var device = (burst: 120, perSecond: 4.0)
         /// Enrolments from one address: behind one there may be many boxes.
         var address = (burst: 2000, perSecond: 50.0)
+
+        /// Seconds after which there is room again for whoever was told to wait.
+        var retrySeconds: Int { max(1, Int((1 / min(device.perSecond, address.perSecond)).rounded(.up))) }
     }
 
     /// A device that may speak.
@@ -43,7 +46,6 @@ final class DeviceService: HTTPHandler {
     let queue: IngestQueue
     let now: @Sendable () -> UTCTime
     private let refusals: RefusalLog
-    private let log: @Sendable (String) -> Void
     private let reader: Mutex<FleetStore>
     private let deviceRates: Mutex<RateLimiter<Int64>>
     private let addressRates: Mutex<RateLimiter<String>>
@@ -54,8 +56,7 @@ final class DeviceService: HTTPHandler {
         settings: Settings,
         queue: IngestQueue,
         refusals: RefusalLog,
-        now: @escaping @Sendable () -> UTCTime,
-        log: @escaping @Sendable (String) -> Void
+        now: @escaping @Sendable () -> UTCTime
     ) throws {
         self.folder = folder
         self.authority = authority
@@ -63,7 +64,6 @@ final class DeviceService: HTTPHandler {
         self.queue = queue
         self.refusals = refusals
         self.now = now
-        self.log = log
         reader = Mutex(try FleetStore(folder: folder))
         deviceRates = Mutex(RateLimiter(burst: settings.rates.device.burst, perSecond: settings.rates.device.perSecond))
         addressRates = Mutex(
@@ -232,7 +232,7 @@ final class DeviceService: HTTPHandler {
     /// What went wrong inside is for the log; who asks is told to come again.
     func unavailable(_ error: any Error) -> FleetProblem {
         if let problem = error as? FleetProblem { return problem }
-        log("a request failed: \((error as? any ExplainedError)?.message ?? "\(error)")")
+        refusals.say("a request failed: \((error as? any ExplainedError)?.message ?? "\(error)")")
         return FleetProblem(
             .unavailable,
             "the fleet can't write or read its database now",
@@ -304,7 +304,8 @@ final class DeviceService: HTTPHandler {
         refusals.note(problem, address: address, device: device, at: now())
         var headers = [HTTPHeader("Cache-Control", "no-store")]
         switch problem.code {
-        case .tooMany, .unavailable: headers.append(HTTPHeader("Retry-After", String(Self.retrySeconds(problem))))
+        case .tooMany: headers.append(HTTPHeader("Retry-After", "\(settings.rates.retrySeconds)"))
+        case .unavailable: headers.append(HTTPHeader("Retry-After", "5"))
         case .tokenUnknown, .tokenExpired, .tokenUsedUp, .tokenRevoked:
             headers.append(HTTPHeader("WWW-Authenticate", "Bearer"))
         case .unsupportedType: headers.append(HTTPHeader("Accept-Encoding", "gzip"))
@@ -316,11 +317,5 @@ final class DeviceService: HTTPHandler {
             headers: headers,
             body: problem.json.compactBytes()
         )
-    }
-
-    /// The number in the hint, where there is one.
-    private static func retrySeconds(_ problem: FleetProblem) -> Int {
-        guard problem.code == .tooMany, let hint = problem.hint else { return 5 }
-        return Int(hint.filter(\.isNumber)) ?? 5
     }
 }

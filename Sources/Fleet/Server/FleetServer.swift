@@ -53,6 +53,7 @@ package final class FleetServer {
     private let devices: HTTPServer
     private let operators: HTTPServer?
     private let serving: Serving
+    private var hasStopped = false
 
     /// Opens or makes the fleet in the folder, and serves from then on.
     ///
@@ -90,8 +91,7 @@ package final class FleetServer {
             settings: deviceSettings,
             queue: queue,
             refusals: refusals,
-            now: settings.now,
-            log: settings.log
+            now: settings.now
         )
         operators = try settings.dashboard.map { address in
             let service = try OperatorService(
@@ -107,7 +107,7 @@ package final class FleetServer {
             var configuration = Self.deviceConfiguration
             configuration.threads = settings.threads
             configuration.requestDeadline = settings.requestDeadline
-            configuration.log = { refusals.say($0) }
+            configuration.log = { [now = settings.now] in refusals.note(fromTLS: $0, at: now()) }
             configuration.tls = Self.tls(identity, authority)
             devices = try HTTPServer(settings.listen, configuration: configuration, handler: service)
         } catch {
@@ -136,8 +136,10 @@ package final class FleetServer {
         stop()
     }
 
-    /// Ends: no new connections, answers to what was asked, and the queue written. At most once.
+    /// Ends: no new connections, answers to what was asked, and the queue written. Only the first call counts.
     package func stop() {
+        guard !hasStopped else { return }
+        hasStopped = true
         operators?.stop()
         devices.beginDraining()
         devices.stopAccepting()

@@ -150,7 +150,6 @@ final class IngestQueue: @unchecked Sendable {
                 for entry in items { write([entry], ingest) }
                 return
             }
-            log("can't write to the database: \((error as? any ExplainedError)?.message ?? "\(error)")")
             items[0].then(.failure(error))
         }
     }

@@ -60,7 +60,16 @@ final class RefusalLog: Sendable {
         for line in lines { log(line) }
     }
 
-    /// Something that clients cause and that is no request yet, such as a certificate of another authority.
+    /// What the server says of connections, such as that it refused a certificate of another authority; who it was it
+    /// doesn't say.
+    func note(fromTLS text: String, at now: UTCTime) {
+        let refused = "refused a client: "
+        guard text.hasPrefix(refused) else { return say(text) }
+        let problem = FleetProblem(.certificateUnknown, String(text.dropFirst(refused.count)))
+        note(problem, address: "", device: nil, at: now)
+    }
+
+    /// Something that clients cause and that may come often.
     func say(_ text: String) {
         for line in state.withLock({ Self.lines(text.printable(), &$0) }) { log(line) }
     }
