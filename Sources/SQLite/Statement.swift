@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import Glibc
 
 /// A prepared statement of a ``Database``, which keeps it for the next time. Not for two threads at once.
 ///
@@ -121,6 +122,15 @@ package struct Row: ~Copyable {
     /// Text; what is not UTF-8 in it reads as U+FFFD.
     package func text(_ column: Int) -> String { withBytes(column) { String(decoding: $0, as: UTF8.self) } }
 
+    /// Text that is often the same as one that is there: that one then, and no other copy of it.
+    package func text(_ column: Int, like known: String) -> String {
+        var known = known
+        let isSame = withBytes(column) { bytes in
+            known.withUTF8 { $0.count == bytes.count && sameBytes(UnsafeRawBufferPointer($0), bytes) }
+        }
+        return isSame ? known : text(column)
+    }
+
     package func optionalText(_ column: Int) -> String? { isNull(column) ? nil : text(column) }
 
     package func blob(_ column: Int) -> [UInt8] { withBytes(column) { Array($0) } }
@@ -139,4 +149,10 @@ package struct Row: ~Copyable {
     }
 
     package var count: Int { Int(sqlite3_column_count(handle)) }
+}
+
+/// Of two of the same size.
+private func sameBytes(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+    guard let left = left.baseAddress, let start = right.baseAddress else { return true }
+    return memcmp(left, start, right.count) == 0
 }

@@ -133,7 +133,7 @@ import WallClock
 
     @Test(arguments: [
         FleetStore.tokenQuery, FleetStore.memberQuery, FleetStore.standingQuery, FleetStore.certificatesQuery,
-        FleetStore.ingestQuery, FleetStore.seenQuery, FleetStore.reportQuery, FleetStore.endpointsQuery,
+        FleetStore.ingestQuery, FleetStore.reportQuery, FleetStore.endpointsQuery,
         FleetStore.deviceQuery, FleetStore.eventQuery, FleetStore.eventsQuery(device: false, endpoint: false),
         FleetStore.eventsQuery(device: true, endpoint: false), FleetStore.eventsQuery(device: false, endpoint: true),
         FleetStore.eventsQuery(device: true, endpoint: true), FleetStore.knownSeriesQuery, FleetStore.freshSizeQuery,
