@@ -47,7 +47,7 @@ package enum BoxEnrolment {
         let device = try device(settings, layout)
         try SyncStore.makeFolder(layout.root)
         let store = try BoxIdentity(layout, willWrite: willWrite)
-        let key = try key(of: store, for: token, device)
+        let key = try key(of: store, for: token, device, options)
         let (identity, reply) = try FleetEnrolment.enrol(token, device: device, key: key, options: options)
 
         var notices: [String] = []
@@ -95,11 +95,13 @@ package enum BoxEnrolment {
         return device
     }
 
-    /// The key of an enrolment that was cut off; else the one that this fleet knows the box by; else a new one.
+    /// The key of an enrolment that was cut off; else the one that this fleet knows the box by; else a new one. What a
+    /// fleet knows no more may be known to somebody else.
     private static func key(
         of store: BoxIdentity,
         for token: EnrolmentToken,
-        _ device: DeviceID
+        _ device: DeviceID,
+        _ options: FleetClientOptions
     ) throws -> PrivateKey {
         if let key = store.enrolmentKey() { return key }
         let key: PrivateKey
@@ -108,7 +110,8 @@ package enum BoxEnrolment {
                 pem: Array(known.settings.authorities.utf8),
                 source: "authorities"
             ),
-            authorities.contains(where: { SHA256.digest($0.derBytes) == token.authority })
+            authorities.contains(where: { SHA256.digest($0.derBytes) == token.authority }),
+            try isMember(known.identity, at: token.server, options)
         {
             key = known.identity.privateKey
         } else {
@@ -116,6 +119,27 @@ package enum BoxEnrolment {
         }
         try store.keepForEnrolment(key)
         return key
+    }
+
+    /// Whether the fleet takes anything from a box of that identity: no telemetry at all is sent to find that out.
+    private static func isMember(
+        _ identity: FleetIdentity,
+        at server: String,
+        _ options: FleetClientOptions
+    ) throws -> Bool {
+        do throws(FleetClientError) {
+            _ = try FleetConnection(identity, options: options).send(metrics: [])
+            return true
+        } catch {
+            switch error {
+            case .refused(let problem, _) where problem.code == .certificateExpired: return true
+            case .refused(let problem, _) where problem.code.needsSomebody: return false
+            case .network where identity.server == server: throw error
+            // The address may have become another, which is the token's to say.
+            case .unrecognized, .untrusted, .network, .foreign, .unreadable, .unusable, .otherAuthority: return false
+            case .refused: throw error
+            }
+        }
     }
 
     /// Puts what the fleet says where nobody has said anything. A root counts only by the digest in the token.

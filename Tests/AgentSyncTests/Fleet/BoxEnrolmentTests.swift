@@ -186,6 +186,35 @@ import UpdateFramework
         }
     }
 
+    /// Somebody else may have the key of a box that was put out.
+    @Test func aBoxThatWasPutOutComesBackWithAnotherKey() throws {
+        try withFleet { fleet in
+            sendRoot(fleet)
+            try enrol(fleet)
+            let settings = try #require(try layout.readFleetSettings())
+            func key() throws -> PublicKey {
+                try FleetIdentity(
+                    server: settings.server,
+                    device: settings.device,
+                    authorities: settings.authorities,
+                    pem: try FileSystem.read(layout.identity, limit: 1 << 16)
+                ).privateKey.publicKey
+            }
+            let first = try key()
+            try enrol(fleet)
+            #expect(try key() == first)
+            // Revoked and decommissioned.
+            fleet.state.withLock { state in
+                state.certificates = []
+                state.keys = [:]
+            }
+            try enrol(fleet)
+            #expect(try key() != first)
+            #expect(try report(fleet).checkIns == 1)
+            #expect(fleet.state.withLock { $0.tokenUses } == 2)
+        }
+    }
+
     @Test func aBoxKeepsTheRootThatItTrusts() throws {
         try withFleet { fleet in
             sendRoot(fleet)
