@@ -19,7 +19,7 @@ enum EnrollCommand {
                 + "agent that runs begins to report by itself. Cut off at any moment, the same command goes on."
         ],
         examples: [
-            Example("Join, and serve digits", "edgeagent enroll --token edge1,… --endpoint digits=127.0.0.1:8080"),
+            Example("Join, and serve digits", "edgeagent enroll --token $TOKEN --endpoint digits=127.0.0.1:8080"),
             Example("Without the token in the list of processes", "edgeagent enroll --token - < token.txt"),
         ],
         options: [token, tokenFile],

@@ -69,7 +69,7 @@ enum SimulateCommand {
         examples: [
             Example(
                 "Twenty boxes for five minutes",
-                "edgefleet simulate --count 20 --duration 5m --token edge1,https://127.0.0.1:7443,…"
+                "edgefleet simulate --count 20 --duration 5m --token $TOKEN"
             ),
             Example(
                 "The same boxes again, another day",
