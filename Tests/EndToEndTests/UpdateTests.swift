@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test func aBundleThatCrashesWhileItIsObservedIsLeft() throws {
-        try repository.add(try crashing(), version: 4)
+        try repository.add(try repository.crashingProject(), version: 4)
         try repository.deploy("digits@2", "--soak", "0")
         let box = try box()
         try box.start()
@@ -84,25 +84,6 @@ import Testing
         let answer = try box.score("/score", try script.request("seven"))
         #expect(answer.status == 200)
         try box.stop()
-    }
-
-    /// Version 2 with a script that ends its process at the 20th request.
-    private func crashing() throws -> String {
-        let scratch = repository.scratch
-        try scratch.copy(try Example.script.get().project, as: "crashing")
-        try scratch.edit(
-            "crashing/src/score.py",
-            replacing: "    rows = ",
-            with: """
-                    global asked
-                    asked += 1
-                    if asked == 20 + 3:
-                        os._exit(3)
-                    rows = 
-                """
-        )
-        try scratch.edit("crashing/src/score.py", replacing: "session = None\n", with: "session = None\nasked = 0\n")
-        return scratch("crashing")
     }
 
     @Test func aRevokedBundleIsNotTaken() throws {

@@ -11,6 +11,7 @@ final class AgentBox {
     private let log: String
 
     var store: String { scratch("box") }
+    var device: String { "box-\(port)" }
     private var config: String { scratch("config.yaml") }
 
     /// - Parameter repository: a folder or a URL; nil for a box that takes sticks only.
@@ -26,7 +27,7 @@ final class AgentBox {
         log = scratch("agent.log")
         try scratch.write(
             """
-            device: box-\(port)
+            device: \(device)
             channel: \(UpdateRepository.channel)
             repository: {\(repository.map { "url: \($0), " } ?? "")root: \(root)}
             endpoints:

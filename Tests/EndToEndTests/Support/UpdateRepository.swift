@@ -104,3 +104,23 @@ final class UpdateRepository {
     /// Builds and publishes a version of a project.
     func add(_ project: String, version: Int) throws { try publish(try build(project, version: version)) }
 }
+
+extension UpdateRepository {
+    /// Version 2 with a script that ends its process at the 20th request after its three samples.
+    func crashingProject() throws -> String {
+        try scratch.copy(try Example.script.get().project, as: "crashing")
+        try scratch.edit(
+            "crashing/src/score.py",
+            replacing: "    rows = ",
+            with: """
+                    global asked
+                    asked += 1
+                    if asked == 20 + 3:
+                        os._exit(3)
+                    rows = 
+                """
+        )
+        try scratch.edit("crashing/src/score.py", replacing: "session = None\n", with: "session = None\nasked = 0\n")
+        return scratch("crashing")
+    }
+}
