@@ -18,7 +18,11 @@ package struct DeviceRecord: Hashable, Sendable {
     /// What operators gave it; delivered with every reply.
     package var labels: [String: String]
     /// What it said of itself; nil before the first check-in.
-    package var report: DeviceReport?
+    package var report: DeviceReport? {
+        _read { yield kept.report }
+        set { kept = newValue.map { Kept($0) } ?? .none }
+    }
+    private var kept: Kept
     /// In order of their names.
     package var endpoints: [EndpointRecord]
 
@@ -36,8 +40,21 @@ package struct DeviceRecord: Hashable, Sendable {
         self.membership = membership
         self.enrolled = enrolled
         self.labels = labels
-        self.report = report
+        kept = report.map { Kept($0) } ?? .none
         self.endpoints = endpoints
+    }
+
+    /// A report is large: in place of being copied with every record it is shared.
+    private final class Kept: Hashable, Sendable {
+        static let none = Kept(nil)
+
+        let report: DeviceReport?
+
+        init(_ report: DeviceReport?) { self.report = report }
+
+        static func == (left: Kept, right: Kept) -> Bool { left === right || left.report == right.report }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(report) }
     }
 }
 

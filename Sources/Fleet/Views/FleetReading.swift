@@ -7,6 +7,8 @@ package protocol FleetReading {
     func device(_ id: DeviceID) throws -> DeviceRecord?
     /// All, in order of their ids.
     func devices() throws -> [DeviceRecord]
+    /// The same with less in them, as ``FleetStore/outlines()`` says.
+    func outlines() throws -> [DeviceRecord]
     func certificates(of device: DeviceID) throws -> [(fingerprint: SHA256Digest, issued: UTCTime, notAfter: UTCTime)]
     /// Newest first.
     func events(
@@ -24,4 +26,8 @@ package protocol FleetReading {
     func refusals(since: UTCTime) throws -> [RefusalRecord]
     /// Another number whenever anything of this may have changed.
     var dataVersion: Int { get throws }
+}
+
+extension FleetReading {
+    package func outlines() throws -> [DeviceRecord] { try devices() }
 }

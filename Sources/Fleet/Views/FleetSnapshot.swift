@@ -6,6 +6,7 @@ internal import WallClock
 /// All devices at one moment, with what is found of each.
 final class FleetSnapshot {
     let now: UTCTime
+    /// Outlines: what is shown of a device is read when it is shown.
     let devices: [DeviceRecord]
     /// In the order of `devices`.
     let verdicts: [DeviceVerdict]
@@ -27,11 +28,6 @@ final class FleetSnapshot {
     ) -> NewestMetadata? { record.report?.channel.flatMap { newest[$0] } }
 
     func newest(for record: DeviceRecord) -> NewestMetadata? { Self.newest(for: record, in: newest) }
-
-    /// With all words.
-    func status(_ index: Int) -> DeviceStatus {
-        DeviceStatus(devices[index], verdicts[index], now: now, newest: newest(for: devices[index]))
-    }
 
     /// What every device says of bundles, by digest. Devices that were taken out of the fleet are not counted.
     lazy var bundles: [SHA256Digest: BundleTally] = {

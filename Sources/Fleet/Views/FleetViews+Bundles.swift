@@ -119,9 +119,13 @@ extension FleetViews {
             }
             guard isConcerned else { continue }
             concerned.append(index)
-            for endpoint in snapshot.devices[index].endpoints
-            where endpoint.report.wanted?.digest == digest && endpoint.isRefusing && refusals.count < Self.rowsOfBundle
-            {
+            func refuses(_ endpoint: EndpointRecord) -> Bool {
+                endpoint.report.wanted?.digest == digest && endpoint.isRefusing
+            }
+            guard refusals.count < Self.rowsOfBundle, snapshot.devices[index].endpoints.contains(where: refuses) else {
+                continue
+            }
+            for endpoint in try record(index, of: snapshot).endpoints where refuses(endpoint) {
                 refusals.append([
                     "device": .string(snapshot.devices[index].device.text),
                     "endpoint": .string(endpoint.report.name.text), "result": .words(endpoint.report.result),
@@ -130,7 +134,7 @@ extension FleetViews {
             }
         }
         object["devices"] = .array(
-            snapshot.worstFirst(concerned).prefix(Self.rowsOfBundle).map { snapshot.status($0).json }
+            try snapshot.worstFirst(concerned).prefix(Self.rowsOfBundle).map { try status($0, of: snapshot).json }
         )
         object["refusals"] = .array(refusals)
         return .object(object)

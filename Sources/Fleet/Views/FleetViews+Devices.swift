@@ -43,7 +43,7 @@ extension FleetViews {
         for index in matching.dropFirst(query.offset).prefix(query.limit) {
             endpoints += snapshot.devices[index].endpoints.count
             if !shown.isEmpty, endpoints > DeviceQuery.endpointsOfPage { break }
-            shown.append(snapshot.status(index))
+            shown.append(try status(index, of: snapshot))
         }
         return DevicePage(
             now: now,

@@ -41,9 +41,9 @@ extension FleetViews {
     private static let endpointsShown = 100
     private static let bundlesOfEndpoint = 20
 
-    package func summary() throws -> FleetSummary { summary(try snapshot()) }
+    package func summary() throws -> FleetSummary { try summary(try snapshot()) }
 
-    private func summary(_ snapshot: FleetSnapshot) -> FleetSummary {
+    private func summary(_ snapshot: FleetSnapshot) throws -> FleetSummary {
         var summary = FleetSummary(
             now: now,
             devices: 0,
@@ -66,13 +66,15 @@ extension FleetViews {
             if verdict.severity >= DeviceVerdict.attention { troubled.append(index) }
         }
         summary.attentionCount = troubled.count
-        summary.attention = snapshot.worstFirst(troubled).prefix(Self.attentionRows).map { snapshot.status($0) }
+        summary.attention = try snapshot.worstFirst(troubled).prefix(Self.attentionRows).map { index in
+            try status(index, of: snapshot)
+        }
         return summary
     }
 
     package func overview() throws -> JSONValue {
         let snapshot = try snapshot()
-        let summary = summary(snapshot)
+        let summary = try summary(snapshot)
         return [
             "now": .moment(summary.now), "version": .string(fleetVersion), "devices": .integer(summary.devices),
             "members": .object(

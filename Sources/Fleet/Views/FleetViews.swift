@@ -50,9 +50,20 @@ package final class FleetViews {
             }
         }
         let start = ContinuousClock.now
-        let snapshot = FleetSnapshot(try source.devices(), now: now)
+        let snapshot = FleetSnapshot(try source.outlines(), now: now)
         cached = Cached(snapshot: snapshot, version: version, read: .now, cost: start.duration(to: .now))
         return snapshot
+    }
+
+    /// All that is known of a device of the snapshot, which may be newer.
+    func record(_ index: Int, of snapshot: FleetSnapshot) throws -> DeviceRecord {
+        try source.device(snapshot.devices[index].device) ?? snapshot.devices[index]
+    }
+
+    /// The same with all words.
+    func status(_ index: Int, of snapshot: FleetSnapshot) throws -> DeviceStatus {
+        let record = try record(index, of: snapshot)
+        return DeviceStatus(record, now: now, newest: snapshot.newest(for: record))
     }
 
     // MARK: one device
