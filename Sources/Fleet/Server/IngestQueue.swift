@@ -1,6 +1,7 @@
 internal import Diagnostics
 internal import FleetProtocol
 internal import Glibc
+internal import SQLite
 internal import WallClock
 
 /// The one thread that writes what devices send, with a connection to the database of its own.
@@ -136,7 +137,8 @@ final class IngestQueue: @unchecked Sendable {
         return telemetry.map { ($0.series != nil ? ofMetrics.next() : ofLogs.next()) ?? 0 }
     }
 
-    /// All in one transaction. Where that fails each is tried alone, so that one that can't be written harms no other.
+    /// All in one transaction. Where that fails each is tried alone, so that one that can't be written harms no other;
+    /// but where nothing can be written, none waits for the others to find that out again.
     private func write<Item, Product>(
         _ items: [(item: Item, then: @Sendable (Result<Product, any Error>) -> Void)],
         _ ingest: ([Item]) throws -> [Product]
@@ -146,11 +148,27 @@ final class IngestQueue: @unchecked Sendable {
             let products = try ingest(items.map(\.item))
             for (entry, product) in zip(items, products) { entry.then(.success(product)) }
         } catch {
-            guard items.count == 1 else {
-                for entry in items { write([entry], ingest) }
-                return
+            guard items.count > 1 else { return items[0].then(.failure(error)) }
+            var failure = Self.isOfDatabase(error) ? error : nil
+            for entry in items {
+                write([entry]) { item in
+                    if let failure { throw failure }
+                    do {
+                        return try ingest(item)
+                    } catch {
+                        if Self.isOfDatabase(error) { failure = error }
+                        throw error
+                    }
+                }
             }
-            items[0].then(.failure(error))
+        }
+    }
+
+    /// Whether it is the database that can't be written, whatever is to be written to it.
+    private static func isOfDatabase(_ error: any Error) -> Bool {
+        switch error as? SQLiteError {
+        case .busy, .full, .corrupt, .notADatabase, .cannotOpen, .readOnly, .inputOutput: true
+        case .constraint, .failed, nil: false
         }
     }
 
