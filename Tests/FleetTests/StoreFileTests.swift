@@ -139,6 +139,7 @@ import WallClock
         FleetStore.eventsQuery(device: true, endpoint: true), FleetStore.knownSeriesQuery, FleetStore.freshSizeQuery,
         FleetStore.freshQuery, FleetStore.seriesQuery, FleetStore.lineSizesQuery, FleetStore.linesQuery,
         FleetStore.auditQuery, FleetStore.refusalCountQuery, FleetStore.refusalsQuery,
+        FleetStore.oldestCertificateQuery,
     ])
     func noReadGoesThroughAWholeTable(_ query: String) throws {
         let plan = try store.database.plan(of: query)

@@ -94,7 +94,47 @@ import WallClock
         try fixture.enrol("a", key: "a", certificate: "fourth")
         try fixture.enrol("a", key: "other", certificate: "fifth")
         #expect(code { try fixture.enrol("a", key: "stranger", certificate: "sixth") } == .deviceTaken)
-        #expect(try store.audit(after: 0, limit: 100).map(\.action) == ["token.create", "device.enrol"])
+        // Every certificate that was issued is on record.
+        let lines = try store.audit(after: 1, limit: 100)
+        #expect(
+            lines.map(\.action) == [
+                "device.enrol", "device.enrol", "device.renew", "device.enrol", "device.enrol",
+            ]
+        )
+        for (line, name) in zip(lines, ["first", "second", "third", "fourth", "fifth"]) {
+            #expect(line.actor == "device:a")
+            #expect(line.detail.contains(StoreFixture.certificate(name).fingerprint.hex))
+            #expect(line.detail.contains(#""again":true"#) == ["second", "fourth", "fifth"].contains(name))
+        }
+    }
+
+    @Test func certificatesOfADayAreBounded() throws {
+        try fixture.token(uses: 1)
+        try fixture.enrol("a", certificate: "0")
+        let name = try box("a")
+        func renew(_ number: Int, at seconds: Int, life: Int = 30 * 86_400) throws {
+            _ = try store.renew(
+                name,
+                oldFingerprint: StoreFixture.certificate("0").fingerprint,
+                keyDigest: StoreFixture.digest("k"),
+                at: StoreFixture.at(seconds),
+                issue: {
+                    .init(
+                        fingerprint: StoreFixture.certificate("\(number)").fingerprint,
+                        notAfter: StoreFixture.at(seconds + life),
+                        pem: ""
+                    )
+                }
+            )
+        }
+        for number in 1..<FleetStore.certificatesPerDevice { try renew(number, at: number) }
+        let audit = try store.audit(after: 0, limit: 100).count
+        #expect(code { try renew(40, at: 50) } == .tooMany)
+        #expect(code { try fixture.enrol("a", certificate: "41") } == .tooMany)
+        #expect(try store.audit(after: 0, limit: 100).count == audit)
+        // The box's own is still known, and another day there are others.
+        #expect(try store.standing(ofCertificate: StoreFixture.certificate("0").fingerprint) != nil)
+        try renew(42, at: 86_401)
     }
 
     @Test func whatTokensAreRefusedFor() throws {
@@ -230,7 +270,7 @@ import WallClock
                 try box("a"),
                 oldFingerprint: StoreFixture.certificate("\(number - 1)").fingerprint,
                 keyDigest: StoreFixture.digest("k"),
-                at: StoreFixture.at(number),
+                at: StoreFixture.at(number * 3_600),
                 issue: { StoreFixture.certificate("\(number)") }
             )
         }

@@ -84,12 +84,15 @@ extension FleetStore {
                         hint: "give the box another id, or free this one with `edgefleet device decommission \(device)`"
                     )
                 }
+                try checkRate(of: device, member.row, at: at)
                 let certificate = try issue(token)
                 // Its spool may be a new one, whose numbers begin anew.
                 try database.run("UPDATE devices SET epoch = epoch + 1 WHERE row = ?", member.row)
                 try database.run("UPDATE seen SET sequence = -1 WHERE device = ?", member.row)
                 try keep(certificate, key: keyDigest, of: member.row, at: at)
                 try note(event: "enrolled", of: member.row, "enrolled again with its key", at: at)
+                let detail: JSONObject = ["token": .integer(token.id), "again": true]
+                try note("device.enrol", of: device, certificate, key: keyDigest, detail: detail, at: at)
                 return (token, certificate, member.labels)
             }
             guard token.usesLeft > 0 else {
@@ -105,19 +108,49 @@ extension FleetStore {
             let row = try admit(device, again: member?.row, with: token, at: at)
             try keep(certificate, key: keyDigest, of: row, at: at)
             try note(event: "enrolled", of: row, "enrolled with token \(token.id)", at: at)
-            try note(
-                "device.enrol",
-                of: device.text,
-                by: "device:\(device)",
-                detail: [
-                    "token": .integer(token.id), "key": .string(keyDigest.hex),
-                    "certificate": .string(certificate.fingerprint.hex),
-                ],
-                at: at
-            )
+            let detail: JSONObject = ["token": .integer(token.id)]
+            try note("device.enrol", of: device, certificate, key: keyDigest, detail: detail, at: at)
             return (token, certificate, token.labels)
         }
     }
+
+    /// For the audit, which has a line for every certificate that was ever issued.
+    private func note(
+        _ action: String,
+        of device: DeviceID,
+        _ certificate: NewCertificate,
+        key: SHA256Digest,
+        detail: JSONObject,
+        at: UTCTime
+    ) throws {
+        var detail = detail
+        detail["key"] = .string(key.hex)
+        detail["certificate"] = .string(certificate.fingerprint.hex)
+        try note(action, of: device.text, by: "device:\(device)", detail: detail, at: at)
+    }
+
+    /// Seconds in which a device gets no more certificates than are remembered, as long as all of those are good.
+    static let certificatePeriod: Int64 = 86_400
+
+    /// Throws where a device asks for ever new certificates. That bounds the audit, which nothing is taken from; and who
+    /// has stolen a key can't have the box's own certificate forgotten by asking for others.
+    private func checkRate(of device: DeviceID, _ row: Int64, at: UTCTime) throws {
+        let isTooOften = try database.first(Self.oldestCertificateQuery, row) { oldest in
+            oldest.integer(0) > at.seconds - Self.certificatePeriod && oldest.integer(1) > at.seconds
+        }
+        guard isTooOften == true else { return }
+        throw FleetProblem(
+            .tooMany,
+            "\(device) was given \(Self.certificatesPerDevice) certificates within a day, and all of them are good",
+            hint: "find out why it asks for more; if it was copied, revoke it with `edgefleet device revoke \(device)`"
+        )
+    }
+
+    /// Of those that are remembered, where there are as many as may be.
+    static let oldestCertificateQuery = """
+        SELECT issued, not_after FROM certificates WHERE device = ? ORDER BY number DESC
+        LIMIT 1 OFFSET \(certificatesPerDevice - 1)
+        """
 
     private func isKey(_ key: SHA256Digest, of row: Int64) throws -> Bool {
         try database.first("SELECT 1 FROM certificates WHERE device = ? AND key = ?", row, key.bytes) { _ in true }
@@ -198,9 +231,11 @@ extension FleetStore {
                     hint: "enrol it again with a new token"
                 )
             }
+            try checkRate(of: device, standing.row, at: at)
             let certificate = try issue()
             try keep(certificate, key: keyDigest, of: standing.row, at: at)
             try note(event: "renewed", of: standing.row, "certificate until \(certificate.notAfter)", at: at)
+            try note("device.renew", of: device, certificate, key: keyDigest, detail: [:], at: at)
             return certificate
         }
     }

@@ -226,7 +226,7 @@ package struct AuditRecord: Hashable, Sendable {
     package var time: UTCTime
     /// `operator:NAME` of the login that ran a command, `device:ID`, or `server`.
     package var actor: String
-    /// Such as `token.create`, `device.enrol`, `device.revoke`, `device.label`.
+    /// Such as `token.create`, `device.enrol`, `device.renew`, `device.revoke`.
     package var action: String
     /// What it was done to: a device's id, a token's number.
     package var subject: String
