@@ -1,6 +1,7 @@
 import Deployment
 import FileSystem
 import FleetProtocol
+import Glibc
 import SQLite
 import Testing
 import WallClock
@@ -23,6 +24,23 @@ import WallClock
         }
         #expect(try fixture.folder.isThere)
         #expect(try store.size() > 0)
+    }
+
+    @Test func aFolderOfOthersIsNotClosed() throws {
+        let path = fixture.folder.path + "-shared"
+        try FileSystem.createDirectories(path)
+        try FileSystem.write([1], to: FileSystem.join(path, "somebody's"))
+        _ = chmod(path, 0o755)
+        #expect(throws: FileError.self) { try FleetStore(folder: FleetFolder(path)) }
+        #expect(try FileSystem.status(of: path)?.permissions == 0o755)
+        #expect(try FileSystem.names(in: path) == ["somebody's"])
+        // An empty one is taken, and one that has become open to others is closed again.
+        try FileSystem.removeFile(FileSystem.join(path, "somebody's"))
+        for _ in 0..<2 {
+            _ = try FleetStore(folder: FleetFolder(path))
+            #expect(try FileSystem.status(of: path)?.permissions == 0o700)
+            _ = chmod(path, 0o755)
+        }
     }
 
     @Test func openingAgainKeepsAll() throws {

@@ -31,12 +31,20 @@ package struct FleetFolder: Hashable, Sendable {
     package var isThere: Bool { get throws(FileError) { try FileSystem.status(of: database) != nil } }
 
     /// Makes the folder (0700) and those above it where they are missing, and its lock file. Files that are there
-    /// stay; a folder that others may look into is closed to them.
+    /// stay; a folder that others may look into is closed to them, unless something else than a fleet is in it.
     package func make() throws(FileError) {
         try FileSystem.createDirectories(path)
         guard let status = try FileSystem.statusFollowingLinks(of: path) else { return }
-        if status.permissions & 0o077 != 0, chmod(path, 0o700) != 0 {
-            throw .failed(operation: "close to others", path: path, code: errno)
+        if status.permissions & 0o077 != 0 {
+            // Of /tmp, say, nobody else would get anything any more.
+            let isOurs = try isThere
+            let isEmpty = try FileSystem.names(in: path).isEmpty
+            guard isOurs || isEmpty else {
+                throw .failed(operation: "make a fleet, for its owner alone, in", path: path, code: ENOTEMPTY)
+            }
+            guard chmod(path, 0o700) == 0 else {
+                throw .failed(operation: "close to others", path: path, code: errno)
+            }
         }
         for lock in [lockFile, serverLockFile] where try FileSystem.status(of: lock) == nil {
             // Two that make it at once: the first one's stays.
