@@ -199,6 +199,15 @@ import WallClock
         }
     }
 
+    @Test func boxesAreNotLockedOutByANewAuthority() throws {
+        let fixture = try StoreFixture()
+        try fixture.enrol("a")
+        // A backup of the database alone.
+        #expect(throws: FleetServerError.keyMissing(path: fixture.folder.authorityKey)) {
+            try FleetAuthority.open(fixture.folder, at: ServerFixture.now)
+        }
+    }
+
     @Test func theServersCertificateIsMadeAnewInTimeAndForOtherNames() throws {
         let scratch = try TemporaryDirectory(prefix: "authority")
         let folder = FleetFolder(FileSystem.join(scratch.path, "fleet"))

@@ -19,8 +19,8 @@ package struct FleetAuthority: Sendable {
 
     /// Reads the authority of a fleet, or makes it where there is none yet; whoever comes at the same time waits.
     ///
-    /// - Throws: `FleetServerError.keyMissing` where the certificate is there and its key is not: a new one would lock
-    ///   every box out; errors of files and of `Crypto`.
+    /// - Throws: `FleetServerError.keyMissing` where its certificate or devices are there and its key is not: a new one would
+    ///   lock every box out; errors of files and of `Crypto`.
     package static func open(_ folder: FleetFolder, at now: UTCTime) throws -> FleetAuthority {
         try folder.withLock { try openLocked(folder, at: now) }
     }
@@ -30,7 +30,7 @@ package struct FleetAuthority: Sendable {
         if try FileSystem.status(of: folder.authorityKey) != nil {
             key = try KeyFile.readPrivate(folder.authorityKey).key
         } else {
-            guard try FileSystem.status(of: folder.authorityCertificate) == nil else {
+            guard try FileSystem.status(of: folder.authorityCertificate) == nil, try !hasDevices(folder) else {
                 throw FleetServerError.keyMissing(path: folder.authorityKey)
             }
             // The key goes first: killed before the certificate is there, the next one goes on with it.
@@ -51,6 +51,12 @@ package struct FleetAuthority: Sendable {
             throw FleetServerError.severalAuthorities(path: folder.authorityCertificate)
         }
         return FleetAuthority(authority: try CertificateAuthority(certificate: certificate, key: key))
+    }
+
+    /// Whether boxes hold certificates of an authority that must have been there.
+    private static func hasDevices(_ folder: FleetFolder) throws -> Bool {
+        guard try folder.isThere else { return false }
+        return try !FleetStore(folder: folder).devices().isEmpty
     }
 
     private init(authority: CertificateAuthority) {
