@@ -172,12 +172,16 @@ import WallClock
         let box = try fleet.box()
         for _ in 0..<3 { _ = try fleet.send("/v1/checkin", [], as: nil) }
         _ = try fleet.send("/v1/checkin", Array("<b>".utf8), as: box)
+        // Whoever has no token may call itself anything.
+        let stranger = try fleet.enrol("box-1", key: .generate(), secret: String(repeating: "0", count: 64))
+        #expect(stranger.status == 401)
         #expect(fleet.lines.all.contains { $0.contains("certificate_missing") && $0.contains("127.0.0.1") })
         #expect(fleet.lines.all.contains { $0.contains("device box-1") && $0.contains("malformed") })
         fleet.server.stop()
         let counted = try fleet.store.refusals(since: UTCTime(seconds: ServerFixture.now.seconds - 3600))
         #expect(counted.first { $0.code == .certificateMissing }?.count == 3)
         #expect(counted.first { $0.code == .malformed }?.device == "box-1")
+        #expect(counted.filter { $0.code == .tokenUnknown }.map(\.device) == [nil])
     }
 
     // MARK: The authority and the server's certificate

@@ -45,7 +45,10 @@ extension DeviceService {
                 )
                 respond(exchange, reply.json)
             } catch {
-                refuse(exchange, unavailable(error), address: address, device: request.device)
+                let problem = unavailable(error)
+                // Anybody can send a name: it is noted of who has shown a token.
+                let device = problem.code == .tokenUnknown ? nil : request.device
+                refuse(exchange, problem, address: address, device: device)
             }
         }
         try submit(job, cost: FleetLimits.messageBytes)

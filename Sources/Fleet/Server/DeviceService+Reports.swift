@@ -65,7 +65,7 @@ extension DeviceService {
                 refuse(exchange, unavailable(error), address: address, device: identity.device)
             }
         }
-        try submit(job, cost: bytes.count)
+        try submit(job, cost: bytes.count + export.pointCount * Self.valueBytes)
     }
 
     func logs(_ exchange: HTTPExchange, _ identity: Identity, address: String) throws(FleetProblem) {
@@ -92,8 +92,11 @@ extension DeviceService {
                 refuse(exchange, unavailable(error), address: address, device: identity.device)
             }
         }
-        try submit(job, cost: bytes.count)
+        try submit(job, cost: bytes.count + export.recordCount * Self.valueBytes)
     }
+
+    /// What a point or a line takes while it waits, besides its text: a few bytes on the wire become that many.
+    private static let valueBytes = 256
 
     private func respond(
         _ exchange: HTTPExchange,
