@@ -268,7 +268,7 @@ function certificates(value) {
             const over = end < now();
             return h("li", { key: one.fingerprint },
                 h("code", { title: clean(one.fingerprint) }, clean(String(one.fingerprint).slice(0, 16)), "…"),
-                over ? badge("unknown", ["expired ", when(one.notAfter)]) : h("span", null, "good until ", when(one.notAfter)),
+                over ? badge("unknown", ["expired ", when(one.notAfter)]) : h("span", null, "good for ", when(one.notAfter, { words: (moment) => `${duration((moment - now()) / 1000)} more` })),
                 h("span", { class: "quiet" }, "issued ", when(one.issued)));
         }))
         : h("p", { class: "empty" }, "None that counts."));

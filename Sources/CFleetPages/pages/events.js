@@ -27,6 +27,8 @@ export const events = {
         if (!value && !problem) return null;
         if (value) app.ui.set("events:last", value);
         const all = list(value?.events);
+        // An update is a dozen steps; who wants to know what happened wants to know how it went.
+        const steps = query.get("steps") === "all";
         const filtered = query.get("device") || query.get("endpoint");
         const field = (name, words, id) =>
             h("label", { class: "field grow", key: name }, h("span", { class: "unseen" }, words),
@@ -36,12 +38,19 @@ export const events = {
                 }));
         return [
             h("div", { class: "page-head" }, h("h1", { tabindex: "-1" }, "Events"),
-                h("p", { class: "lede" }, query.get("before") ? "older ones" : all.length < PAGE ? plural(all.length, "event") : `the newest ${PAGE}`)),
+                h("p", { class: "lede" }, [
+                    query.get("before") ? "older ones" : all.length < PAGE ? plural(all.length, "step") : `the newest ${PAGE} steps`,
+                    ", ",
+                    steps ? "each for itself" : "by update",
+                ])),
             h("search", { class: "filters", key: "filters", "aria-label": "Filter events" },
                 h("div", { class: "filter-row" }, field("device", "Device's id, whole", "filter"), field("endpoint", "Endpoint", "filter-endpoint")),
+                h("div", { class: "chip-groups", key: "steps" },
+                    h("button", { type: "button", class: "chip", "aria-pressed": String(steps), onclick: () => app.ask({ steps: steps ? null : "all" }) },
+                        "every step of an update")),
                 problem ? h("p", { class: "word no", role: "alert", key: "problem" }, icon("no"), " ", outside(problem)) : null),
             all.length
-                ? h("section", { class: "panel", key: "list", "aria-label": "Events" }, h("ol", { class: "events" }, byDay(all, { freshAfter: query.get("before") ? Infinity : app.newestAtStart(all) })))
+                ? h("section", { class: "panel", key: "list", "aria-label": "Events" }, h("ol", { class: "events" }, byDay(all, { steps, freshAfter: query.get("before") ? Infinity : app.newestAtStart(all) })))
                 : h("p", { class: "empty", key: "none" }, filtered ? ["None are like that. ", h("a", { href: "#/events" }, "Show all of them"), "."]
                     : query.get("before") ? "Nothing is older." : "Nothing has happened yet. Updates, enrolments and what operators do appear here."),
             h("nav", { class: "pages", key: "pages", "aria-label": "Pages of events" },

@@ -225,9 +225,10 @@ export function eventLine(event, { withDevice = true, fresh = false } = {}) {
             " ",
             event.kind === "update"
                 ? [
-                    h("span", null, outside(event.state), event.endpoint ? [" of ", outside(event.endpoint)] : null),
-                    event.bundle ? [" ", bundleChip(event.bundle)] : null,
+                    event.bundle ? [bundleChip(event.bundle), " "] : null,
+                    h("span", null, outside(event.state)),
                     ended ? [" ", h("span", { class: `word ${tone}` }, outside(word))] : null,
+                    event.endpoint ? h("span", { class: "quiet" }, " on ", outside(event.endpoint)) : null,
                     why(event) ? sentence(why(event), { class: "event-why" }) : null,
                 ]
                 : [h("span", { class: "word unknown" }, outside(event.kind)), sentence(event.sentence, { class: "event-why" })],
@@ -288,18 +289,20 @@ export function why(event) {
     return [reason, detail].filter(Boolean).join(" — ");
 }
 
-/// Events with a line before each day.
-export function byDay(events, options) {
+/// Events with a line before each day: each step for itself, or whole updates.
+export function byDay(events, { freshAfter = Infinity, steps = true } = {}) {
     const children = [];
     let last = null;
-    for (const event of events) {
+    for (const group of steps ? events.map((event) => ({ events: [event] })) : grouped(events)) {
+        const [event] = group.events;
         const moment = Date.parse(event.received);
         const today = Number.isFinite(moment) ? day(moment) : null;
         if (today && today !== last && (last !== null || today !== day(Date.now()))) {
             children.push(h("li", { key: `day-${today}`, class: "day" }, today));
         }
         last = today ?? last;
-        children.push(eventLine(event, { ...options, fresh: options?.freshAfter !== undefined && event.id > options.freshAfter }));
+        const fresh = event.id > freshAfter;
+        children.push(steps ? eventLine(event, { fresh }) : groupLine(group, fresh));
     }
     return children;
 }
