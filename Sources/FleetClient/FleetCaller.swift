@@ -92,8 +92,10 @@ struct FleetCaller {
         return .failure(.refused(problem, retryAfter: answer.retryAfter))
     }
 
-    /// A sentence for a person, and no more than that.
-    private static func shortened(_ text: String) -> String { String(text.unicodeScalars.prefix(1000)) }
+    /// A sentence for a person, and no more than that: one line, whoever wrote it.
+    private static func shortened(_ text: String) -> String {
+        String(String.UnicodeScalarView(text.unicodeScalars.prefix(1000))).printable()
+    }
 
     static func meaning(
         of error: HTTPClientError,

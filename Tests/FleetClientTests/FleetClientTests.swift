@@ -347,6 +347,19 @@ import WallClock
         }
     }
 
+    @Test func whatTheFleetSaysIsOneLine() throws {
+        try withFleet { fleet in
+            let connection = try connection(try enrol(fleet))
+            fleet.answer { _ in
+                let problem = FleetProblem(.broken, "no\nsyncing: done\u{1B}[2J", hint: "a\rb")
+                return .response(HTTPResponse(.internalServerError, body: problem.json.compactBytes()))
+            }
+            let problem = problem { _ = try connection.checkIn(try checkIn()) }
+            #expect(problem?.message == "the fleet refuses: no\\nsyncing: done\\u{1B}[2J")
+            #expect(problem?.hint == "a\\u{D}b")
+        }
+    }
+
     @Test func aLongWordOfTheFleetIsCut() throws {
         try withFleet { fleet in
             let connection = try connection(try enrol(fleet))
