@@ -1,4 +1,5 @@
 internal import Deployment
+internal import EdgeAgent
 internal import FleetProtocol
 internal import JSON
 internal import Telemetry
@@ -33,24 +34,16 @@ struct ReportBatch {
     private(set) var unusable: [SpoolID] = []
     private(set) var problem: String?
 
-    /// The kinds of records, as the resident agent writes them.
-    enum Kind {
-        static let snapshot: UInt8 = 1
-        static let event: UInt8 = 2
-        static let metrics: UInt8 = 3
-        static let logs: UInt8 = 4
-    }
-
     /// - Parameters:
     ///   - records: in any order. Samples are not sent, and not touched.
     ///   - device: what the fleet calls the box; records from before it was enrolled may name it otherwise.
     init(_ records: [SpoolRecord], device: DeviceID) {
         for record in records.sorted(by: { $0.id.sequence < $1.id.sequence }) where record.id.spoolClass != .samples {
             switch (record.id.spoolClass, record.kind) {
-            case (.state, Kind.snapshot): take(snapshot: record, device)
-            case (.state, Kind.event): take(event: record)
-            case (.metrics, Kind.metrics): metrics.append(Payload(id: record.id, bytes: record.payload))
-            case (.logs, Kind.logs): logs.append(Payload(id: record.id, bytes: record.payload))
+            case (.state, SpoolKind.snapshot): take(snapshot: record, device)
+            case (.state, SpoolKind.event): take(event: record)
+            case (.metrics, SpoolKind.metrics): metrics.append(Payload(id: record.id, bytes: record.payload))
+            case (.logs, SpoolKind.logs): logs.append(Payload(id: record.id, bytes: record.payload))
             default: drop(record.id, "kind \(record.kind) of \(record.id.spoolClass.name) is not known")
             }
         }
