@@ -24,10 +24,10 @@ package enum ListenError: ExplainedError, Equatable {
     package var hint: String? {
         switch self {
         case .addressInUse(.tcp):
-            "choose another port with --port, or stop the program that listens there (ss -ltnp shows which)"
+            "choose another port, or stop the program that listens there (ss -ltnp shows which)"
         case .addressInUse: "stop the program that listens there"
         case .notPermitted(.tcp(_, let port)) where port < 1024:
-            "ports below 1024 are reserved: choose a higher one with --port, or grant CAP_NET_BIND_SERVICE"
+            "ports below 1024 are reserved: choose a higher one, or grant CAP_NET_BIND_SERVICE"
         case .notPermitted(.unix): "check that this user may write to the socket's directory"
         case .badAddress(.tcp, _): "give an address in digits, such as 127.0.0.1, 0.0.0.0 or ::1"
         default: nil
