@@ -36,6 +36,8 @@ package final class Agent {
     private var media: String?
     private var nextPoll: Duration = .zero
     private var isSyncing = false
+    /// For new labels of the fleet, under way or waiting.
+    private var labelLooks = 0
     /// Told when the sync under way has ended.
     private var waitingGuests: [MessageConnection] = []
     private var lastOutcome: HelperOutcome?
@@ -339,10 +341,15 @@ package final class Agent {
 
     /// What is wanted of the box may be something else now; nothing is fetched for it.
     private func labelsChanged() {
+        // One look may be under way, which may have missed these, and one wait; a fleet that changes its mind all the time
+        // keeps nothing else waiting for long.
+        guard labelLooks < 2 else { return }
         say("the fleet calls this box by other labels")
         var arguments = ["admit", "--store", store.layout.root]
         if let media { arguments += ["--from", media] } else if box.repository == nil { return }
+        labelLooks += 1
         metadata.add(for: self, arguments, limit: Self.metadataLimit) { [self] outcome in
+            labelLooks -= 1
             guard outcome == .done else { return say("the new labels are not followed yet: \(outcome.sentence)") }
             for host in hosts where host.state == .idle { host.post(.poll) }
             followPlan()
