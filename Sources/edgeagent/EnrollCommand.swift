@@ -31,10 +31,14 @@ enum EnrollCommand {
 
     /// Network and keys are for the helper.
     @Sendable private static func run(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
-        var words = ["enroll", "--store", try Box.layout(arguments).root]
+        let layout = try Box.layout(arguments)
+        var words = ["enroll", "--store", layout.root]
         if let text = arguments[token] { words += ["--token", text] }
         if let path = arguments[tokenFile] { words += ["--token-file", path] }
         let code = try Box.start(Box.sync(), words + Box.words(arguments), silent: true, reads: true)
-        return ExitCode(rawValue: code) ?? .failed
+        guard code == ExitCode.done.rawValue else { return ExitCode(rawValue: code) ?? .failed }
+        // One that doesn't hear it finds out by itself, within a minute or when it has waited as long as it was told to.
+        _ = try? AgentCall.ask(.report, layout)
+        return .done
     }
 }
