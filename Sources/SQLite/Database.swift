@@ -58,6 +58,8 @@ package final class Database {
             try run("PRAGMA synchronous = FULL")
             try run("PRAGMA cache_size = -\(options.cacheKiB)")
             if !options.isReadOnly { try useWAL() }
+            // The log keeps the size that its longest transaction or reader made it grow to; give the room back.
+            try run("PRAGMA journal_size_limit = \(64 << 20)")
             if let pages = options.pages { try run("PRAGMA max_page_count = \(pages)") }
         } catch {
             close()

@@ -136,6 +136,42 @@ import WallClock
         #expect(try again.events(device: nil, endpoint: nil, before: nil, after: nil, limit: 99).count == 20)
     }
 
+    @Test func manyThatBeginAtOnceMakeOneFleet() async throws {
+        let folder = FleetFolder(fixture.folder.path + "-new")
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<8 {
+                group.addTask {
+                    let store = try FleetStore(folder: folder)
+                    try store.note("test", of: "\(number)", by: "operator:x", at: StoreFixture.start)
+                }
+            }
+            try await group.waitForAll()
+        }
+        let store = try FleetStore(folder: folder)
+        guard case .whole(8, _) = try store.verifyAudit() else {
+            Issue.record("\(try store.verifyAudit())")
+            return
+        }
+    }
+
+    @Test func theLockIsForOneAtATime() async throws {
+        let folder = FleetFolder(fixture.folder.path + "-new")
+        let file = FileSystem.join(fixture.folder.path, "count")
+        try FileSystem.write([0], to: file)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    try folder.withLock {
+                        let count = try FileSystem.read(file, limit: 1)[0]
+                        try FileSystem.write([count + 1], to: file)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try FileSystem.read(file, limit: 1) == [8])
+    }
+
     @Test func whatStandsInAnothersPlaceIsNamed() throws {
         let row = try fixture.enrol("a")
         try fixture.ingest(try StoreFixture.checkIn("a", 1), row: row, at: 1)
