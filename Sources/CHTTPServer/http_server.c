@@ -318,7 +318,10 @@ static size_t keep_escapes(void *context, struct MHD_Connection *connection, cha
 static struct MHD_Daemon *start_daemon(struct http_server *server) {
     const struct http_server_options *options = &server->options;
     // ITC is implied by suspend and resume; without it quiescing fails. ERROR_LOG goes to on_log, never to stderr.
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    // With epoll, a connection in the middle of its handshake counts as readable until the handshake is over (0.9.75):
+    // three bytes of a stranger would keep a processor busy for as long as a handshake may take.
+    flags |= server->speaks_tls ? MHD_USE_POLL_INTERNAL_THREAD : MHD_USE_EPOLL_INTERNAL_THREAD;
     struct MHD_OptionItem items[4];
     size_t count = 0;
     if (options->threads > 1) {
