@@ -21,7 +21,7 @@ import UnixSockets
         #expect(greeting.processID == runtime.process.processIdentifier)
         #expect(greeting.digest != nil && greeting.level == .manifest)
         #expect(throws: ControlError.self) { try agent.socket(milliseconds: patience) }
-        #expect(try agent.counters(milliseconds: patience) == ServingCounters())
+        #expect(try agent.counters(milliseconds: patience) == ServingCounters(latencies: LatencyCounts()))
 
         let (socket, port) = try listen()
         defer { socket.close() }
