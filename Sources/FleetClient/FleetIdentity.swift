@@ -64,10 +64,10 @@ package struct FleetIdentity: Sendable {
         let trusted = try Certificate.parse(pem: Array(authorities.utf8), source: "the fleet's authorities")
         let leaf = certificates[0]
         guard try leaf.publicKey == privateKey.publicKey else {
-            throw .unsuitableCertificate(subject: leaf.subject, reason: "it is of another key")
+            throw .untrustedCertificate(subject: leaf.subject, reason: "it is of another key")
         }
         guard leaf.deviceID == device.text else {
-            throw .unsuitableCertificate(subject: leaf.subject, reason: "it is not made out for \(device)")
+            throw .untrustedCertificate(subject: leaf.subject, reason: "it is not made out for \(device)")
         }
         for authority in trusted where !authority.isAuthority {
             throw .unsuitableAuthority(subject: authority.subject, reason: "it is not an authority's certificate")

@@ -9,7 +9,8 @@ final class FleetServer {
     let port: UInt16
     let dashboardPort: UInt16
     private var process: ChildProcess?
-    private let more: [String]
+    /// Further arguments, from the next start on.
+    var more: [String]
 
     var data: String { scratch("fleet") }
     var url: String { "https://127.0.0.1:\(port)" }
