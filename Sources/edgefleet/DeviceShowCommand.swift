@@ -18,8 +18,9 @@ enum DeviceShowCommand {
         run: run
     )
 
-    /// Events below the device.
-    private static let events = 15
+    /// What happened, below the device: so much of it, and out of so many events.
+    private static let happenings = 15
+    private static let events = 500
 
     @Sendable private static func run(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
         let store = try FleetParameters.store(arguments)
@@ -41,11 +42,11 @@ enum DeviceShowCommand {
             try Printing.facts(self.endpoint(endpoint), terminal)
         }
         let query = try EventQuery([("device", device.text), ("limit", String(events))])
-        let happened = try views.eventRecords(query)
+        let happened = Happening.all(of: try views.eventRecords(query)).prefix(happenings)
         guard !happened.isEmpty else { return .done }
         try terminal.writeLine()
-        for event in happened.reversed() {
-            try terminal.writeLine("\(event.received)  \(event.told)".printable())
+        for happening in happened.reversed() {
+            try terminal.writeLine("\(happening.received)  \(happening.told)".printable())
         }
         return .done
     }
@@ -54,7 +55,12 @@ enum DeviceShowCommand {
         let record = status.record
         var facts: [(String, String)] = [
             ("device", record.device.text),
-            ("membership", "\(record.membership.rawValue), enrolled \(record.enrolled)"),
+            (
+                "membership",
+                record.membership == .enrolled
+                    ? "enrolled since \(record.enrolled)"
+                    : "\(record.membership.rawValue); enrolled at \(record.enrolled)"
+            ),
         ]
         if !record.labels.isEmpty { facts.append(("labels", Printing.labels(record.labels))) }
         if let expiry { facts.append(("certificate", "good until \(expiry)")) }
@@ -93,7 +99,9 @@ enum DeviceShowCommand {
         if report.previous != nil { facts.append(("before", bundle(report.previous))) }
         let since = report.since.map { " since \($0)" } ?? ""
         facts.append(("update", report.state + since + (report.result.map { ", \($0)" } ?? "")))
-        if let counters = report.counters {
+        if let counters = report.counters, counters.requests == 0 {
+            facts.append(("served", "no request yet"))
+        } else if let counters = report.counters {
             let restarts = counters.restarts == 0 ? "" : ", \(Printing.count(counters.restarts, "restart"))"
             facts.append(
                 (

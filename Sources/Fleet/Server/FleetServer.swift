@@ -100,7 +100,7 @@ package final class FleetServer {
                 now: settings.now,
                 log: settings.log
             )
-            return try HTTPServer(address, configuration: Self.operatorConfiguration, handler: service)
+            return try Self.listen(address, "--dashboard", Self.operatorConfiguration, service)
         }
         do {
             try queue.start()
@@ -109,7 +109,7 @@ package final class FleetServer {
             configuration.requestDeadline = settings.requestDeadline
             configuration.log = { [now = settings.now] in refusals.note(fromTLS: $0, at: now()) }
             configuration.tls = Self.tls(identity, authority)
-            devices = try HTTPServer(settings.listen, configuration: configuration, handler: service)
+            devices = try Self.listen(settings.listen, "--listen", configuration, service)
         } catch {
             operators?.stop()
             queue.finish()
@@ -117,6 +117,20 @@ package final class FleetServer {
         }
         url = settings.url ?? "https://\(Self.reachable(devices.address))"
         try FleetPlace(url: url, listen: devices.address.description).write(folder)
+    }
+
+    /// A server on the address that an option names.
+    private static func listen(
+        _ address: ListenAddress,
+        _ option: String,
+        _ configuration: HTTPServerConfiguration,
+        _ handler: any HTTPHandler
+    ) throws -> HTTPServer {
+        do {
+            return try HTTPServer(address, configuration: configuration, handler: handler)
+        } catch HTTPServerError.listening(let problem) {
+            throw FleetServerError.cannotListen(problem, option: option)
+        }
     }
 
     /// Waits until one of the signals has come, looking after certificates meanwhile, and ends cleanly: who has begun to

@@ -1,4 +1,5 @@
 package import Diagnostics
+package import UnixSockets
 
 /// Why the fleet's server can't start.
 package enum FleetServerError: ExplainedError, Equatable {
@@ -12,6 +13,8 @@ package enum FleetServerError: ExplainedError, Equatable {
     case isServed(path: String)
     /// Boxes come over TCP.
     case noDeviceAddress(address: String)
+    /// The address that an option names can't be listened on.
+    case cannotListen(ListenError, option: String)
     /// `--url` is none that boxes can use.
     case unusableURL(String, reason: String)
     /// A thread could not be started, with the `errno`.
@@ -26,6 +29,7 @@ package enum FleetServerError: ExplainedError, Equatable {
                 + "Unix sockets are taken"
         case .isServed(let path): "another edgefleet serves \(path) already"
         case .noDeviceAddress(let address): "boxes can't be served on \(address): give an address and a port"
+        case .cannotListen(let problem, _): problem.message
         case .unusableURL(let text, let reason): "\(text.quotedName) is no address that boxes can use: \(reason)"
         case .noThread(let code): "a thread can't be started (error \(code))"
         }
@@ -40,6 +44,11 @@ package enum FleetServerError: ExplainedError, Equatable {
                 + "asks for a login"
         case .isServed: "end that one first, or give this one another --data folder"
         case .noDeviceAddress: "such as --listen 0.0.0.0:7443"
+        case .cannotListen(.addressInUse(.tcp), let option):
+            "choose another port with \(option), or stop the program that listens there (ss -ltnp shows which)"
+        case .cannotListen(.notPermitted(.tcp(_, let port)), let option) where port < 1024:
+            "ports below 1024 are reserved: choose a higher one with \(option), or grant CAP_NET_BIND_SERVICE"
+        case .cannotListen(let problem, _): problem.hint
         case .unusableURL: "such as --url https://fleet.example.com:7443"
         case .noThread: nil
         }
@@ -51,6 +60,7 @@ package enum FleetServerError: ExplainedError, Equatable {
         case .severalAuthorities: .dataError
         case .notLoopback, .noDeviceAddress, .unusableURL: .usage
         case .isServed: .tryAgain
+        case .cannotListen(let problem, _): problem.exitCode
         case .noThread: .unavailable
         }
     }

@@ -263,6 +263,7 @@ struct EndpointWords {
         switch reason {
         case .healthy:
             guard let counters else { return "\(running) serves" }
+            guard counters.requests > 0 else { return "\(running) serves; no request came since it began to" }
             let errors = counters.errors == 0 ? "none" : "\(counters.errors)"
             return
                 "\(running) serves; of \(counters.requests) requests since it began to, \(errors) ended with an error"
@@ -312,7 +313,7 @@ extension BundleReport {
 
 extension String {
     /// Words from outside, for a sentence: printable, and not too long.
-    fileprivate var said: String { cut.printable() }
+    var said: String { cut.printable() }
 
     /// Its beginning, where lists would become too long; the page of one device has it whole.
     var cut: String {
