@@ -12,6 +12,18 @@ import WallClock
 
 /// What operators see, and who doesn't.
 @Suite struct ServerDashboardTests {
+    @Test func aPortThatIsTakenNamesItsOption() throws {
+        let fixture = try ServerFixture()
+        let devices = #expect(throws: FleetServerError.self) {
+            _ = try ServerFixture { $0.listen = fixture.server.deviceAddress }
+        }
+        #expect(devices?.hint?.contains("another port with --listen") == true && devices?.exitCode == .tryAgain)
+        let operators = #expect(throws: FleetServerError.self) {
+            _ = try ServerFixture { $0.dashboard = fixture.server.dashboardAddress }
+        }
+        #expect(operators?.hint?.contains("another port with --dashboard") == true)
+    }
+
     @Test func pagesAndJsonAreServed() throws {
         let fleet = try ServerFixture()
         let box = try fleet.box("box-1", labels: ["site": "oslo"])

@@ -250,6 +250,7 @@ import WallClock
 
     @Test(arguments: [
         (Fixture.report(counters: Fixture.counters(40, 0)), "of 40 requests since it began to, none ended"),
+        (Fixture.report(counters: Fixture.counters(0, 0)), "no request came since it began to"),
         (Fixture.report(counters: Fixture.counters(40, 9)), "more than 5 % of the latest requests"),
         (Fixture.report(running: nil, result: "rejected", sentence: "it is ill"), "the box says: it is ill"),
         (Fixture.report(running: nil, state: "Download"), "nothing serves yet"),

@@ -50,6 +50,8 @@ import WallClock
             ids(page) == ["f-broken", "d-silent", "c-rejects", "e-unheard", "b-waits", "a-fine", "g-revoked"]
         )
         #expect(page.total == 7 && page.matching == 7 && page.offset == 0)
+        let all = try views(Self.fleet()).devices(DeviceQuery([("membership", "all")]))
+        #expect(all.total == 8 && all.matching == 8)
     }
 
     @Test func listsAreSortedAndPaged() throws {

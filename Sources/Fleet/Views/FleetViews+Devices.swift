@@ -47,7 +47,7 @@ extension FleetViews {
         }
         return DevicePage(
             now: now,
-            total: snapshot.devices.count { $0.membership != .decommissioned },
+            total: snapshot.devices.count { query.members != nil || $0.membership != .decommissioned },
             matching: matching.count,
             offset: query.offset,
             devices: shown
