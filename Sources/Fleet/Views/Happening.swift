@@ -1,5 +1,6 @@
 package import Deployment
 internal import Diagnostics
+internal import Digest
 package import FleetProtocol
 package import WallClock
 
