@@ -5,6 +5,8 @@ import Testing
 
 /// Steps of updates, put together to what happened.
 @Suite struct HappeningTests {
+    private typealias Fixture = StatusFixture
+
     /// The steps of an update, oldest first, each with a result and a detail; numbers rise from `first`.
     private func steps(
         _ device: String = "line-1",
