@@ -363,7 +363,8 @@ final class Reporter {
         let paths = [endpoint.failureLog, store.layout.failureLog(endpoint.name)].compactMap { $0 }
         for path in paths {
             guard let bytes = try? LogFile.tail(of: path), !bytes.isEmpty else { continue }
-            return Self.end(of: bytes, limit: FleetLimits.logBytes)
+            let text = Self.end(of: bytes, limit: FleetLimits.logBytes)
+            return entry.bundle.map { Self.part(of: text, by: $0.hex) } ?? text
         }
         return nil
     }
@@ -381,6 +382,17 @@ final class Reporter {
             text = String(text.unicodeScalars.dropFirst(max(1, surplus / 4)))
         }
         return text
+    }
+
+    /// What a log says from the start of a bundle's runtimes on: a slot's log begins with those that had it before.
+    ///
+    /// - Parameter bundle: the digest's digits; a log that does not tell where they began is left as it is.
+    static func part(of log: String, by bundle: String) -> String {
+        let lines = log.split(separator: "\n", omittingEmptySubsequences: false)
+        let starts = lines.indices.filter { lines[$0].hasPrefix("standing by with ") }
+        let own = starts.reversed().prefix { lines[$0].contains(bundle) }
+        guard let first = own.last else { return log }
+        return lines[first...].joined(separator: "\n")
     }
 
     // MARK: - Beats

@@ -12,6 +12,22 @@ import WallClock
 
 /// What the resident puts into the spool, when, and when it has it sent.
 @Suite struct ReporterTests {
+    @Test(arguments: [
+        (
+            "standing by with a 1 (sha256:aa)\ndraining\nstanding by with a 2 (sha256:bb)\ngone\n",
+            "standing by with a 2 (sha256:bb)\ngone\n"
+        ),
+        (
+            "standing by with a 2 (sha256:bb)\nstanding by with a 1 (sha256:aa)\n"
+                + "standing by with a 2 (sha256:bb)\ngone\nstanding by with a 2 (sha256:bb)\ngone",
+            "standing by with a 2 (sha256:bb)\ngone\nstanding by with a 2 (sha256:bb)\ngone"
+        ),
+        ("standing by with a 2 (sha256:bb)\nstanding by with a 1 (sha256:aa)", nil), ("no model here", nil), ("", nil),
+    ])
+    func aLogIsTheBundlesOwn(_ log: String, _ expected: String?) {
+        #expect(Reporter.part(of: log, by: "bb") == expected ?? log)
+    }
+
     @Test func aBoxInNoFleetKeepsNothing() throws {
         let box = try ReportFixture(isEnrolled: false)
         try box.happen(3)
