@@ -98,7 +98,7 @@ enum DeviceShowCommand {
         ]
         if report.previous != nil { facts.append(("before", bundle(report.previous))) }
         let since = report.since.map { " since \($0)" } ?? ""
-        facts.append(("update", report.state + since + (report.result.map { ", \($0)" } ?? "")))
+        facts.append(("update", report.state + since + (report.result.map { "; last result \($0)" } ?? "")))
         if let counters = report.counters, counters.requests == 0 {
             facts.append(("served", "no request yet"))
         } else if let counters = report.counters {

@@ -61,7 +61,8 @@ enum SimulateCommand {
         discussion: [
             "Each box enrols for real, with a key of its own and the token, which needs as many uses; then it checks in at "
                 + "each interval with its client certificate, spread evenly. What it says is made up: endpoints, bundles, "
-                + "updates of which some are refused, rolled back or waiting, counters and metrics.",
+                + "updates of which some are refused, rolled back or waiting, counters and metrics. All say that they "
+                + "follow channel dev, so that no real box of another channel seems to be behind them.",
             "A check-in is due whether or not those before were answered. Latency counts from the opening of the "
                 + "connection to the end of the answer; delay says how long after it was due a check-in began. The exit "
                 + "code is 1 where anything was not acknowledged. An interrupt ends it after what is under way.",

@@ -42,7 +42,7 @@ enum TokenCommand {
                     String(token.uses),
                     token.expires.description,
                     Printing.short(token.createdBy, 20),
-                    Printing.short(gifts(token), 28)
+                    Printing.short(gifts(token), 200)
                 )
             }
             try terminal.write(table.rendered())
