@@ -38,11 +38,9 @@ export const events = {
                 }));
         return [
             h("div", { class: "page-head" }, h("h1", { tabindex: "-1" }, "Events"),
-                h("p", { class: "lede" }, [
-                    query.get("before") ? "older ones" : all.length < PAGE ? plural(all.length, "step") : `the newest ${PAGE} steps`,
-                    ", ",
-                    steps ? "each for itself" : "by update",
-                ])),
+                h("p", { class: "lede" },
+                    query.get("before") ? "older ones" : all.length < PAGE ? plural(all.length, "event") : `the newest ${PAGE}`,
+                    steps ? null : ", by update")),
             h("search", { class: "filters", key: "filters", "aria-label": "Filter events" },
                 h("div", { class: "filter-row" }, field("device", "Device's id, whole", "filter"), field("endpoint", "Endpoint", "filter-endpoint")),
                 h("div", { class: "chip-groups", key: "steps" },
