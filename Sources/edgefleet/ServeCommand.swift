@@ -97,7 +97,7 @@ enum ServeCommand {
         case let socket?: terminal.notice("dashboard: \(socket)")
         case nil: break
         }
-        if case .tcp("0.0.0.0", _) = address, arguments[url] == nil {
+        if case .tcp(let host, _) = address, ["0.0.0.0", "::"].contains(host), arguments[url] == nil {
             terminal.warning("boxes on other machines need --url: tokens name \(server.url)")
         }
         try server.run(until: signals)
