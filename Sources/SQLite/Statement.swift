@@ -3,8 +3,8 @@ internal import Glibc
 
 /// A prepared statement of a ``Database``, which keeps it for the next time. Not for two threads at once.
 ///
-/// A statement is reset when its last row has been read, when it runs again, and when reading it ends early in
-/// ``Database/query(_:_:_:)``; so no read keeps a snapshot of the database longer than its caller looks at rows.
+/// ``Database`` resets it whenever it is done with it, also where reading ends early; so no read keeps a snapshot of the
+/// database longer than its caller looks at rows.
 final class Statement {
     private let handle: OpaquePointer
     private let database: Database
