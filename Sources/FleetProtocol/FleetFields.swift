@@ -1,6 +1,6 @@
 internal import Deployment
 internal import Digest
-internal import JSON
+package import JSON
 internal import WallClock
 
 extension JSONFields {
@@ -77,7 +77,8 @@ extension JSONFields {
 }
 
 extension JSONValue {
-    static func labels(_ labels: [String: String]) -> JSONValue {
+    /// Names and values, in order of the names.
+    package static func labels(_ labels: [String: String]) -> JSONValue {
         .object(JSONObject(labels.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))
     }
 

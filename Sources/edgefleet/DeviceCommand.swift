@@ -2,6 +2,7 @@ import CommandLine
 import Deployment
 import Diagnostics
 import Fleet
+import FleetProtocol
 import JSON
 
 /// `edgefleet device`.
@@ -44,8 +45,7 @@ enum DeviceCommand {
                 at: FleetParameters.now
             )
             if arguments[FleetParameters.json] {
-                let members = labels.sorted { $0.key < $1.key }.map { ($0.key, JSONValue.string($0.value)) }
-                try Printing.json(["labels": .object(JSONObject(members))], terminal)
+                try Printing.json(["labels": .labels(labels)], terminal)
             } else {
                 for (name, value) in labels.sorted(by: { $0.key < $1.key }) {
                     try terminal.writeLine("\(name)=\(value)".printable())

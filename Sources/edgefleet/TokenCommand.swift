@@ -88,15 +88,14 @@ enum TokenCommand {
     }
 
     static func json(_ token: TokenRecord, now: UTCTime) -> JSONValue {
-        let labels = token.labels.sorted { $0.key < $1.key }.map { ($0.key, JSONValue.string($0.value)) }
-        return [
+        [
             "id": .integer(token.id), "state": .string(state(token, now: now)),
             "created": .string(token.created.description), "createdBy": .string(token.createdBy),
             "expires": .string(token.expires.description), "uses": .integer(token.uses),
             "usesLeft": .integer(token.usesLeft),
             "channel": token.channel.map { .string($0.rawValue) } ?? .null,
             "repository": token.repository.map { .string($0) } ?? .null,
-            "root": token.rootDigest.map { .string($0.hex) } ?? .null, "labels": .object(JSONObject(labels)),
+            "root": token.rootDigest.map { .string($0.hex) } ?? .null, "labels": .labels(token.labels),
         ]
     }
 }

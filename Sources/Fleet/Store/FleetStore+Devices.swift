@@ -72,7 +72,7 @@ extension FleetStore {
 }
 
 /// What was read last: of many boxes most texts are the same, and then there is one of each.
-private final class Recent {
+final class Recent {
     private var texts = [String](repeating: "", count: 32)
     private var labels: [String: [String: String]] = [:]
     private var names: [String: EndpointName] = [:]

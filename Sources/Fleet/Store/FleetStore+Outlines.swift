@@ -13,13 +13,13 @@ extension FleetStore {
     /// For what is asked of a whole fleet: with 100,000 devices it takes half the time of ``devices()``, and half the room.
     package func outlines() throws -> [DeviceRecord] {
         try database.snapshot {
-            let texts = SharedTexts()
+            let recent = Recent()
             var records: [DeviceRecord] = []
             // Where each row is: rows rise, so that what follows needs no search by id.
             var places: [(row: Int64, place: Int)] = []
             try database.each("SELECT row, id, membership, enrolled, labels FROM devices ORDER BY id") { row in
                 let device = try DeviceID(stored: row.text(1))
-                guard let membership = Membership(rawValue: texts.text(row, 2)) else {
+                guard let membership = Membership(rawValue: recent.text(row, 2)) else {
                     throw FleetStoreError.damaged("how \(device) belongs to the fleet")
                 }
                 places.append((row.integer(0), records.count))
@@ -29,7 +29,7 @@ extension FleetStore {
                         device: device,
                         membership: membership,
                         enrolled: row.time(3),
-                        labels: try texts.labels(row, 4)
+                        labels: try recent.labels(row, 4)
                     )
                 )
                 return true
@@ -54,13 +54,13 @@ extension FleetStore {
                 guard nextSeen < seen.count, seen[nextSeen].device == device, let place = place(of: device) else {
                     return true
                 }
-                records[place].report = try DeviceReport(outline: row, seen: seen[nextSeen].time, texts)
+                records[place].report = try DeviceReport(outline: row, seen: seen[nextSeen].time, recent)
                 return true
             }
             next = 0
             try database.each(Self.endpointOutlines) { row in
                 guard let place = place(of: row.integer(0)) else { return true }
-                records[place].endpoints.append(try EndpointRecord(outline: row, texts))
+                records[place].endpoints.append(try EndpointRecord(outline: row, recent))
                 return true
             }
             return records
@@ -80,42 +80,8 @@ extension FleetStore {
     fileprivate static let noTime = UTCTime(seconds: 0)
 }
 
-/// What was read last: of many boxes most texts are the same, and then there is one of each.
-private final class SharedTexts {
-    private var texts = [String](repeating: "", count: 16)
-    private var labels: [String: [String: String]] = [:]
-
-    func text(_ row: borrowing Row, _ column: Int) -> String {
-        let text = row.text(column, like: texts[column])
-        texts[column] = text
-        return text
-    }
-
-    func optionalText(_ row: borrowing Row, _ column: Int) -> String? {
-        row.isNull(column) ? nil : text(row, column)
-    }
-
-    func labels(_ row: borrowing Row, _ column: Int) throws -> [String: String] {
-        let text = text(row, column)
-        if let known = labels[text] { return known }
-        let read = try StoredLabels.labels(text)
-        if labels.count < 1_000 { labels[text] = read }
-        return read
-    }
-
-    func bundle(_ row: borrowing Row, _ column: Int) -> BundleReport? {
-        guard let digest = row.digest(column) else { return nil }
-        return BundleReport(
-            digest: digest,
-            name: optionalText(row, column + 1),
-            version: optionalText(row, column + 2),
-            serial: row.optionalInteger(column + 3).map { Int($0) }
-        )
-    }
-}
-
 extension DeviceReport {
-    fileprivate init(outline row: borrowing Row, seen: UTCTime, _ texts: SharedTexts) throws {
+    fileprivate init(outline row: borrowing Row, seen: UTCTime, _ recent: Recent) throws {
         self.init(
             lastSeen: seen,
             reachableSince: FleetStore.noTime,
@@ -127,27 +93,27 @@ extension DeviceReport {
             lost: CheckIn.Loss(),
             address: ""
         )
-        channel = texts.optionalText(row, 2).flatMap { Channel(rawValue: $0) }
-        labels = try texts.labels(row, 3)
+        channel = recent.optionalText(row, 2).flatMap { Channel(rawValue: $0) }
+        labels = try recent.labels(row, 3)
         if let version = row.optionalInteger(4) {
             metadata = CheckIn.Metadata(timestampVersion: Int(version), verified: FleetStore.noTime, source: "")
         }
-        if let waiting = texts.optionalText(row, 5) {
+        if let waiting = recent.optionalText(row, 5) {
             sync = CheckIn.SyncTrouble(waitingFor: waiting, sentence: "", since: FleetStore.noTime)
         }
     }
 }
 
 extension EndpointRecord {
-    fileprivate init(outline row: borrowing Row, _ texts: SharedTexts) throws {
-        var report = EndpointReport(name: try EndpointName(stored: texts.text(row, 1)), listen: "", state: "")
-        report.running = texts.bundle(row, 2)
-        report.wanted = texts.bundle(row, 6)
+    fileprivate init(outline row: borrowing Row, _ recent: Recent) throws {
+        var report = EndpointReport(name: try recent.name(row, 1), listen: "", state: "")
+        report.running = recent.bundle(row, 2)
+        report.wanted = recent.bundle(row, 6)
         self.init(
             report: report,
-            converged: texts.text(row, 10),
+            converged: recent.text(row, 10),
             convergedSince: FleetStore.noTime,
-            healthy: texts.text(row, 11),
+            healthy: recent.text(row, 11),
             healthySince: FleetStore.noTime
         )
     }

@@ -128,9 +128,3 @@ extension TokenRecord {
         )
     }
 }
-
-extension JSONValue {
-    static func labels(_ labels: [String: String]) -> JSONValue {
-        .object(JSONObject(labels.map { ($0.key, .string($0.value)) }))
-    }
-}

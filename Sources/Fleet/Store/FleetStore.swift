@@ -1,5 +1,6 @@
 internal import Deployment
 internal import FileSystem
+internal import FleetProtocol
 internal import JSON
 internal import SQLite
 internal import WallClock
@@ -46,8 +47,7 @@ enum StoredLabels {
 
     static func text(_ labels: [String: String]) -> String {
         if labels.isEmpty { return "{}" }
-        let members = labels.sorted { $0.key < $1.key }.map { ($0.key, JSONValue.string($0.value)) }
-        return String(decoding: JSONValue.object(JSONObject(members)).compactBytes(), as: UTF8.self)
+        return String(decoding: JSONValue.labels(labels).compactBytes(), as: UTF8.self)
     }
 
     static func labels(_ text: String) throws -> [String: String] {
