@@ -119,6 +119,14 @@ package struct File: ~Copyable {
     package func synchronize() throws(FileError) { try system("write", path) { fsync(descriptor) } }
 }
 
+/// Tells a file from the one that took its place: equal while nobody has written it or put another there.
+package struct FileMark: Hashable, Sendable {
+    let inode: UInt64
+    let bytes: Int
+    let seconds: Int
+    let nanoseconds: Int
+}
+
 /// What stands at a path, as stat tells it.
 package struct FileStatus: Sendable {
     package let kind: FileKind
@@ -128,12 +136,20 @@ package struct FileStatus: Sendable {
     package let permissions: mode_t
     /// How many names the file has.
     package let links: Int
+    /// Which file it is, and when it was last written.
+    package let mark: FileMark
 
     init(_ status: stat) {
         kind = FileKind(mode: status.st_mode)
         size = Int(status.st_size)
         permissions = status.st_mode & 0o7777
         links = Int(status.st_nlink)
+        mark = FileMark(
+            inode: UInt64(status.st_ino),
+            bytes: Int(status.st_size),
+            seconds: Int(status.st_mtim.tv_sec),
+            nanoseconds: Int(status.st_mtim.tv_nsec)
+        )
     }
 
     /// Whether its owner may execute it.

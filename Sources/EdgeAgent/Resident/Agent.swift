@@ -38,6 +38,10 @@ package final class Agent {
     private var isSyncing = false
     /// For new labels of the fleet, under way or waiting.
     private var labelLooks = 0
+    /// The sync under way is one that nobody asked for.
+    private var isRoutine = false
+    /// What the plan was made from; nil where that is not known.
+    private var basis: AdmissionBasis?
     /// Told when the sync under way has ended.
     private var waitingGuests: [MessageConnection] = []
     private var lastOutcome: HelperOutcome?
@@ -183,7 +187,7 @@ package final class Agent {
             let now = environment.now()
             if now >= nextPoll {
                 nextPoll = Self.never
-                beginSync()
+                beginSync(isRoutine: true)
             }
             if now >= nextTrim {
                 nextTrim = now + Self.trimInterval
@@ -211,8 +215,9 @@ package final class Agent {
         ProcessMemory.releaseCode()
     }
 
-    /// Mapping the code again costs some tenths of a millisecond; the helpers of a poll cost tens.
-    private static let longPause = Duration.seconds(5)
+    /// Mapping the code again costs some tenths of a millisecond; the helpers of a poll cost tens. A box that polls and
+    /// reports every ten seconds has mostly less than five seconds between the two.
+    private static let longPause = Duration.seconds(2)
 
     private func takeSignals() throws -> Bool {
         var isStopping = false
@@ -255,19 +260,39 @@ package final class Agent {
         }
     }
 
-    private func beginSync() {
+    private func beginSync(isRoutine: Bool = false) {
         scheduleNextPoll()
         guard !isSyncing, box.repository != nil else { return }
         isSyncing = true
+        self.isRoutine = isRoutine
         for host in hosts where host.state == .idle { host.post(.poll) }
         let store = ["--store", store.layout.root]
-        metadata.add(for: self, ["fetch"] + store, limit: Self.metadataLimit) { [self] outcome in
+        metadata.add(for: self, ["fetch"] + store, limit: Self.metadataLimit) { [self] outcome, printed in
             guard outcome == .done else { return endSync(outcome) }
+            if HelperOutcome.foundNothingNew(printed), let plan = standingPlan { return endSync(.done, with: plan) }
+            basis = nil
+            let basis = AdmissionBasis(self.store.layout, progress)
             metadata.add(for: self, ["admit"] + store, limit: Self.metadataLimit) { [self] outcome in
-                if outcome == .done { media = nil }
+                guard outcome == .done else { return endSync(outcome) }
+                media = nil
+                self.basis = basis
+                self.basis?.complete(self.store.layout)
                 endSync(outcome)
             }
         }
+    }
+
+    /// The plan, where `admit` would come to the same again and is not due for its own sake.
+    private var standingPlan: SyncPlan? {
+        guard isRoutine, media == nil, lastOutcome == .done, let plan, let basis else { return nil }
+        let evidence = PlanEvidence(plan).age(at: environment.now(), in: environment.boot)
+        guard plan.mayStand(verified: evidence), basis.holds(store.layout, progress) else { return nil }
+        return plan
+    }
+
+    /// What the disk holds of each endpoint's update.
+    private var progress: [EndpointName: UpdateProgress] {
+        Dictionary(uniqueKeysWithValues: hosts.map { ($0.name, $0.updater.state.progress) })
     }
 
     private func scheduleNextPoll() {
@@ -280,13 +305,16 @@ package final class Agent {
         nextPoll = environment.now() + interval * Double.random(in: 0.9...1.1)
     }
 
-    private func endSync(_ outcome: HelperOutcome) {
+    /// - Parameter standing: the plan that is followed on; nil where it is to be read.
+    private func endSync(_ outcome: HelperOutcome, with standing: SyncPlan? = nil) {
         isSyncing = false
         if outcome != lastOutcome, outcome != .done { say("sync: \(outcome.sentence)") }
         if outcome == .done, let last = lastOutcome, last != .done { say("sync: it works again") }
         lastOutcome = outcome
         note(outcome)
-        if outcome == .done {
+        if let standing {
+            for host in hosts { host.metadataCame(standing) }
+        } else if outcome == .done {
             followPlan()
         } else if media != nil {
             if let plan { for host in hosts { host.metadataCame(plan) } }
@@ -348,6 +376,7 @@ package final class Agent {
         var arguments = ["admit", "--store", store.layout.root]
         if let media { arguments += ["--from", media] } else if box.repository == nil { return }
         labelLooks += 1
+        basis = nil
         metadata.add(for: self, arguments, limit: Self.metadataLimit) { [self] outcome in
             labelLooks -= 1
             guard outcome == .done else { return say("the new labels are not followed yet: \(outcome.sentence)") }
@@ -395,6 +424,8 @@ package final class Agent {
                 )
             }
             if let guest, !waitingGuests.contains(where: { $0 === guest }) { waitingGuests.append(guest) }
+            // Also of one that is under way: who asks by hand wants all of it.
+            isRoutine = false
             beginSync()
         case .retry(let name):
             let meant = hosts.filter { name == nil || $0.name == name }
@@ -425,6 +456,7 @@ package final class Agent {
 
     private func install(_ path: String, for guest: MessageConnection?) {
         let arguments = ["admit", "--store", store.layout.root, "--from", path]
+        basis = nil
         metadata.add(for: self, arguments, limit: Self.metadataLimit) { [self] outcome in
             lastOutcome = outcome
             guard outcome == .done else {

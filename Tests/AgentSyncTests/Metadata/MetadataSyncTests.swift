@@ -47,6 +47,59 @@ import WallClock
         try repository.admit()
     }
 
+    // The resident may end a look with `fetch` where that found nothing new, so what must be noticed at every look is
+    // noticed by `fetch` alone.
+
+    @Test func aFrozenRepositoryIsNoticedByFetch() throws {
+        let repository = try repository()
+        try repository.sync()
+        #expect(try !repository.fetch().isChanged)
+        // The same metadata, later than its expiry.
+        var memory = try repository.opened().memory()
+        memory.clockFloor = BoxRepository.now.advanced(by: .seconds(400 * 86_400))
+        try FileSystem.write(try memory.encoded(), to: repository.store.memory)
+        do {
+            _ = try repository.fetch()
+            Issue.record("expired metadata was found unchanged")
+        } catch {
+            let outcome = SyncOutcome(of: error)
+            #expect(outcome.kind == "waiting(freshness)" && outcome.sentence.contains("expired at"))
+        }
+    }
+
+    @Test func aRepositoryThatGoesBackIsNoticedByFetch() throws {
+        var repository = try repository()
+        try repository.publish()
+        try repository.sync()
+        let newest = try #require(repository.versions["timestamp"])
+        repository.versions["timestamp"] = newest - 1
+        try repository.writeOnline()
+        do {
+            _ = try repository.fetch()
+            Issue.record("an older timestamp was found unchanged")
+        } catch {
+            let outcome = SyncOutcome(of: error)
+            #expect(outcome.kind == "refused" && outcome.sentence.contains("rollback"))
+        }
+    }
+
+    /// Documents that are missed are fetched, so that the plan is made again of what is whole.
+    @Test func aStoreThatLostADocumentIsNews() throws {
+        let repository = try repository()
+        try repository.sync()
+        try FileSystem.removeFile(repository.store.document(Revocations.path))
+        #expect(try repository.fetch().isChanged)
+    }
+
+    @Test func labelsThatWereNotAdmittedAreNews() throws {
+        let repository = try repository()
+        try repository.sync()
+        #expect(try FleetLabels(["site": "oslo"]).write(to: repository.store.inboxLabels))
+        #expect(try repository.fetch().isChanged)
+        try repository.admit()
+        #expect(try !repository.fetch().isChanged)
+    }
+
     @Test func whatOthersPublishCostsABoxAtRestNoMetadataOfBundles() throws {
         var repository = try repository()
         try repository.sync()
