@@ -1,14 +1,16 @@
-"""Measure what the resident agent costs while it has nothing to do but poll.
+"""Measure what the resident agent costs while it has nothing to do but poll, and to report to a fleet.
 
     run.py --programs DIR [--minutes N] [--poll SECONDS]
 
-A box with one endpoint served follows a repository folder. Beside it, in the same run: floor.c, which does the same
+A box with one endpoint served follows a repository folder; so do two more, which report to a fleet of their own every
+minute and every ten seconds. Beside them, in the same run: floor.c, which does what the first does
 with C's means, and the services of rauc and swupdate where they are installed (apt-get install rauc rauc-service dbus
 swupdate), which do not poll. Writes RESULTS.md and results.json beside this file; README.md one folder up tells the
 method. Everything happens on this machine and in a temporary folder.
 """
 
 import argparse
+import json
 import os
 import pathlib
 import platform
@@ -26,6 +28,10 @@ from box import Failure  # noqa: E402
 
 TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 PSS_MIB, CPU_MS = 5, 2
+ALONE = "edgeagent"
+RUNTIME = "edgeruntime (the model that it keeps served)"
+# Seconds between reports to a fleet; 0 where there is none.
+BOXES = {ALONE: 0, "edgeagent, fleet every 60 s": 60, "edgeagent, fleet every 10 s": 10}
 RAUC = """[system]
 compatible=benchmark
 bootloader=noop
@@ -142,6 +148,49 @@ class Peers:
                     child.wait()
 
 
+class Fleet:
+    """A fleet's server on this machine."""
+
+    def __init__(self, programs, folder, interval):
+        """Serves a fleet whose boxes check in every `interval` seconds where nothing changes."""
+        self.program, self.data = programs.folder / "edgefleet", folder / "fleet"
+        if not self.program.exists():
+            raise Failure(f"{self.program} is not there; scripts/build makes it")
+        self.url = f"https://127.0.0.1:{support.free_port()}"
+        self.log = open(folder / "fleet.log", "ab")
+        self.server = subprocess.Popen(
+            [
+                self.program, "serve", "--data", self.data, "--listen", self.url.removeprefix("https://"),
+                "--dashboard", f"127.0.0.1:{support.free_port()}", "--interval", f"{interval}s",
+            ],
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+        )
+        support.wait_for("the fleet's server", lambda: (self.data / "fleet.json").exists())
+
+    def enrol(self, box):
+        token = support.run(self.program, "token", "create", "--data", self.data, "--server", self.url).strip()
+        support.run(box.programs.edgeagent, "enroll", "--token", token, *box.arguments)
+
+    def check(self):
+        """Throws where the box did not report: then something else was measured."""
+        devices = json.loads(support.run(self.program, "devices", "--data", self.data, "--json"))["devices"]
+        if [device["reachable"]["answer"] for device in devices] != ["yes"]:
+            raise Failure(f"the box does not report to its fleet: {devices}")
+
+    def stop(self):
+        self.server.terminate()
+        self.server.wait()
+        self.log.close()
+
+
+def own_copy(programs, folder):
+    """The programs under files of their own: PSS divides the pages of a file among all who run it."""
+    folder.mkdir()
+    for name in programs.NAMES:
+        shutil.copy2(programs.folder / name, folder / name)
+    return support.Programs(folder)
+
+
 def run(options):
     programs = support.Programs(options.programs)
     support.environment_for_uv()
@@ -150,38 +199,56 @@ def run(options):
         repository = support.Repository(programs, folder)
         repository.add(support.ROOT / "examples/digits", 1)
         repository.deploy(1, soak="0")
-        box = support.Box(
-            programs, folder, repository.path, repository.path / "metadata/1.root.json", f"{options.poll}s"
-        )
+        boxes, fleets, watched = {}, [], []
         peers = Peers(folder)
         floor = None
         try:
-            box.start()
-            box.wait_until_serving(1)
+            for name, interval in BOXES.items():
+                place = folder / f"box-{interval}"
+                place.mkdir()
+                box = support.Box(
+                    own_copy(programs, place / "bin"), place, repository.path, repository.path / "metadata/1.root.json", f"{options.poll}s"
+                )
+                if interval:
+                    fleets.append(Fleet(programs, place, interval))
+                    fleets[-1].enrol(box)
+                boxes[name] = box
+                box.start()
+            for box in boxes.values():
+                box.wait_until_serving(1)
+            plain = boxes[ALONE]
             floor = subprocess.Popen(
-                [support.compile_c(HERE / "floor.c", folder / "floor"), str(options.poll), box.store / "tuf/plan.json"],
+                [
+                    support.compile_c(HERE / "floor.c", folder / "floor"), str(options.poll),
+                    plain.store / "tuf/plan.json",
+                ],
                 stdin=subprocess.DEVNULL,
             )
-            agent = Process("edgeagent", box.agent.pid)
-            runtime = Process("edgeruntime (the model that it keeps served)", box.runtimes()[0])
-            watched = [agent, Process("C floor", floor.pid), runtime, *peers.start()]
+            watched = [Process(name, box.agent.pid) for name, box in boxes.items()]
+            watched += [Process("C floor", floor.pid), Process(RUNTIME, plain.runtimes()[0]), *peers.start()]
             # What a start costs is not what rest costs.
             time.sleep(options.settle)
             for process in watched:
                 process.begin()
             for _ in range(max(2, round(options.minutes * 6))):
                 time.sleep(10)
-                if box.agent.poll() is not None:
-                    raise Failure(f"the agent ended:\n{box.log.read_text()[-2000:]}")
+                for box in boxes.values():
+                    if box.agent.poll() is not None:
+                        raise Failure(f"the agent ended:\n{box.log.read_text()[-2000:]}")
                 for process in watched:
                     process.sample()
             found = {process.name: process.end() for process in watched}
+            for fleet in fleets:
+                fleet.check()
         finally:
             peers.stop()
             if floor:
                 floor.terminate()
                 floor.wait()
-            box.stop()
+            for box in boxes.values():
+                box.stop()
+            for fleet in fleets:
+                fleet.stop()
         return {
             "date": time.strftime("%Y-%m-%d", time.gmtime()),
             "machine": support.machine(),
@@ -195,7 +262,7 @@ def run(options):
 
 def markdown(found):
     processes = found["processes"]
-    agent, floor = processes["edgeagent"], processes["C floor"]
+    agent, floor = processes[ALONE], processes["C floor"]
     lines = [
         "# The agent at rest: results",
         "",
@@ -215,7 +282,7 @@ def markdown(found):
             f"{row['private_mib']:.2f} | {row['private_dirty_mib']:.2f} | {row['own_ms_per_minute']:.2f} | "
             f"{row['children_ms_per_minute']:.0f} | {row['wakes_per_minute']:.0f} |"
         )
-    whole = agent["pss_last_mib"] + processes["edgeruntime (the model that it keeps served)"]["pss_last_mib"]
+    whole = agent["pss_last_mib"] + processes[RUNTIME]["pss_last_mib"]
     ratio = agent["own_ms_per_minute"] / floor["own_ms_per_minute"]
     lines += [
         "",
@@ -224,9 +291,12 @@ def markdown(found):
         "",
         "| bar | measured | verdict |",
         "|---|---|---|",
-        f"| PSS at most {PSS_MIB} MiB at rest | {agent['pss_median_mib']:.2f} MiB (median; a sample that falls "
-        f"into a poll shows up to {agent['pss_max_mib']:.2f}) | "
-        f"{'reached' if agent['pss_median_mib'] <= PSS_MIB else '**missed**'} |",
+        *(
+            f"| PSS at most {PSS_MIB} MiB at rest: {name} | {processes[name]['pss_median_mib']:.2f} MiB (median; a sample "
+            f"that falls into a poll or a report shows up to {processes[name]['pss_max_mib']:.2f}) | "
+            f"{'reached' if processes[name]['pss_median_mib'] <= PSS_MIB else '**missed**'} |"
+            for name in BOXES
+        ),
         f"| processor at most {CPU_MS} ms a minute at a poll every 10 s | {agent['own_ms_per_minute']:.1f} ms; "
         f"the floor takes {floor['own_ms_per_minute']:.1f} ms | "
         f"{'reached' if agent['own_ms_per_minute'] <= CPU_MS else '**missed**'} |",
