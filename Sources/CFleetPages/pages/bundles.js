@@ -37,7 +37,7 @@ export const bundles = {
             table({
                 caption: "Bundles", columns, rows: [...all].sort(order), key: (row) => row.digest, open: (row) => links.bundle(row.digest),
                 sorted: sort, onSort: (name) => app.ask({ sort: name === "name" ? null : name }),
-                empty: ["No box runs or wants one yet. A bundle comes here when a box takes it: ", h("code", null, "edgepack ship"), " builds, signs, publishes and deploys one."],
+                empty: ["No box runs or wants one yet. A bundle comes here when a box takes it: ", h("code", null, "edgepack publish"), " brings one into a repository, ", h("code", null, "edgepack deploy"), " has boxes run it."],
             }),
         ];
     },
@@ -57,7 +57,7 @@ export const bundle = {
         const value = app.data.value(path(app.route));
         if (!value) {
             return app.data.isMissing(path(app.route))
-                ? h("section", { class: "hero" }, h("h1", { tabindex: "-1" }, "No box knows that bundle"), h("p", null, h("a", { href: "#/bundles" }, "Look at those there are"), "."))
+                ? h("section", { class: "hero" }, h("h1", { tabindex: "-1" }, "No box runs or wants that bundle"), h("p", null, "How it went where one tried it stands among the ", h("a", { href: "#/events" }, "events"), ". ", h("a", { href: "#/bundles" }, "Look at those there are"), "."))
                 : null;
         }
         const uses = list(value.devices).flatMap((row) =>

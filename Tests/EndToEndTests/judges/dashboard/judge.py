@@ -153,7 +153,7 @@ def a_bundle_tells_who_refused_it(setting):
     page.wait(f"location.hash === '#/bundles/{BUNDLE}' && document.querySelector('h1').innerText === 'digits@4'")
     expect("cam-0000" in words(page, ".panel")[0] and "it ended by itself once" in words(page, ".panel")[0], "no refusal", words(page, ".panel"))
     page.open(address + f"#/bundles/{mock.digest('nothing')}")
-    page.wait("document.querySelector('h1')?.innerText === 'No box knows that bundle'")
+    page.wait("document.querySelector('h1')?.innerText === 'No box runs or wants that bundle'")
     quiet(page, "404")
 
 
