@@ -105,6 +105,8 @@ function endpointCard(endpoint) {
                     Number.isFinite(bundle?.serial) ? h("small", null, `deployment ${bundle.serial}`) : null)))),
         h("p", { class: "endpoint-state" },
             h("span", { class: "state" }, outside(endpoint.state)),
+            // At rest the result is that of the last try, which may be of another bundle than is wanted now.
+            endpoint.result && endpoint.state === "Idle" ? h("span", { class: "quiet" }, "last try: ") : null,
             endpoint.result ? badge(tone, outside(word), { title: clean(endpoint.result) }) : null,
             endpoint.since ? h("span", { class: "since" }, lasting(endpoint.since)) : null,
             endpoint.containment ? h("span", { class: "quiet" }, "containment: ", outside(endpoint.containment)) : null),
