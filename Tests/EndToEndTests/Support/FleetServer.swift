@@ -71,6 +71,16 @@ final class FleetServer {
         process = nil
     }
 
+    /// What it has used of processors so far, in hundredths of a second.
+    func processorTicks() throws -> Int {
+        let bytes = try FileSystem.read("/proc/\(process?.processIdentifier ?? 0)/stat", limit: 1 << 12)
+        let fields = String(decoding: bytes, as: UTF8.self).split(separator: ") ").last?.split(separator: " ") ?? []
+        guard fields.count > 12, let user = Int(fields[11]), let system = Int(fields[12]) else {
+            throw Unexpected(what: "the server's processor time can't be read")
+        }
+        return user + system
+    }
+
     var logText: String {
         (try? FileSystem.read(scratch("server.log"), limit: 64 << 20)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
