@@ -73,8 +73,9 @@ final class FleetServer {
 
     /// What it has used of processors so far, in hundredths of a second.
     func processorTicks() throws -> Int {
-        let bytes = try FileSystem.read("/proc/\(process?.processIdentifier ?? 0)/stat", limit: 1 << 12)
-        let fields = String(decoding: bytes, as: UTF8.self).split(separator: ") ").last?.split(separator: " ") ?? []
+        let text = try Programs.succeed("/bin/cat", ["/proc/\(process?.processIdentifier ?? 0)/stat"])
+        // The name, in parentheses, may hold anything; the fields behind it are words.
+        let fields = text.split(separator: ")").last?.split(separator: " ") ?? []
         guard fields.count > 12, let user = Int(fields[11]), let system = Int(fields[12]) else {
             throw Unexpected(what: "the server's processor time can't be read")
         }
