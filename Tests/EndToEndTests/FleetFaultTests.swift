@@ -384,6 +384,11 @@ import Testing
         let fleet = try FleetServer()
         let box = try AgentBox(repository.path, root: repository.root, more: "disk: {reserve: 1MiB}")
         guard let disk = try SmallDisk(at: box.store, size: "128m") else { return }
+        // While the disk is there, which tells what runs.
+        defer {
+            try? box.killAgent()
+            for runtime in box.runtimeProcesses { kill(runtime, SIGKILL) }
+        }
         try box.succeed("enroll", "--token", try fleet.token())
         try box.start()
         try box.waitUntilServing(1)
