@@ -108,7 +108,7 @@ import WallClock
         }
     }
 
-    @Test func certificatesOfADayAreBounded() throws {
+    @Test func goodCertificatesOfADeviceAreBounded() throws {
         try fixture.token(uses: 1)
         try fixture.enrol("a", certificate: "0")
         let name = try box("a")
@@ -132,9 +132,10 @@ import WallClock
         #expect(code { try renew(40, at: 50) } == .tooMany)
         #expect(code { try fixture.enrol("a", certificate: "41") } == .tooMany)
         #expect(try store.audit(after: 0, limit: 100).count == audit)
-        // The box's own is still known, and another day there are others.
+        #expect(code { try renew(41, at: 29 * 86_400) } == .tooMany)
+        // The box's own is still known; when the oldest has ended there is room for another.
         #expect(try store.standing(ofCertificate: StoreFixture.certificate("0").fingerprint) != nil)
-        try renew(42, at: 86_401)
+        try renew(42, at: 30 * 86_400)
     }
 
     @Test func whatTokensAreRefusedFor() throws {
@@ -270,8 +271,14 @@ import WallClock
                 try box("a"),
                 oldFingerprint: StoreFixture.certificate("\(number - 1)").fingerprint,
                 keyDigest: StoreFixture.digest("k"),
-                at: StoreFixture.at(number * 3_600),
-                issue: { StoreFixture.certificate("\(number)") }
+                at: StoreFixture.at(number * 86_400),
+                issue: {
+                    .init(
+                        fingerprint: StoreFixture.certificate("\(number)").fingerprint,
+                        notAfter: StoreFixture.at((number + 30) * 86_400),
+                        pem: ""
+                    )
+                }
             )
         }
         #expect(try store.certificates(of: try box("a")).count == FleetStore.certificatesPerDevice)

@@ -129,26 +129,23 @@ extension FleetStore {
         try note(action, of: device.text, by: "device:\(device)", detail: detail, at: at)
     }
 
-    /// Seconds in which a device gets no more certificates than are remembered, as long as all of those are good.
-    static let certificatePeriod: Int64 = 86_400
-
-    /// Throws where a device asks for ever new certificates. That bounds the audit, which nothing is taken from; and who
-    /// has stolen a key can't have the box's own certificate forgotten by asking for others.
+    /// Throws where a device has as many certificates as are remembered, and all of them are good still: a box has two.
+    ///
+    /// That bounds the audit, which nothing is taken from; and who has stolen a key can't have the box's own certificate
+    /// forgotten by asking for others.
     private func checkRate(of device: DeviceID, _ row: Int64, at: UTCTime) throws {
-        let isTooOften = try database.first(Self.oldestCertificateQuery, row) { oldest in
-            oldest.integer(0) > at.seconds - Self.certificatePeriod && oldest.integer(1) > at.seconds
-        }
+        let isTooOften = try database.first(Self.oldestCertificateQuery, row) { $0.integer(0) > at.seconds }
         guard isTooOften == true else { return }
         throw FleetProblem(
             .tooMany,
-            "\(device) was given \(Self.certificatesPerDevice) certificates within a day, and all of them are good",
+            "\(device) has \(Self.certificatesPerDevice) certificates, and all of them are good still",
             hint: "find out why it asks for more; if it was copied, revoke it with `edgefleet device revoke \(device)`"
         )
     }
 
     /// Of those that are remembered, where there are as many as may be.
     static let oldestCertificateQuery = """
-        SELECT issued, not_after FROM certificates WHERE device = ? ORDER BY number DESC
+        SELECT not_after FROM certificates WHERE device = ? ORDER BY number DESC
         LIMIT 1 OFFSET \(certificatesPerDevice - 1)
         """
 
