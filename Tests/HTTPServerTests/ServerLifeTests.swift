@@ -14,7 +14,7 @@ import UnixSockets
         let error = try #require(throws: HTTPServerError.self) { try HTTPServer(address, handler: TestHandler()) }
         #expect(error == .listening(.addressInUse(address: address)))
         #expect(error.message == "address 127.0.0.1:\(port) is already in use")
-        #expect(error.hint?.contains("--port") == true)
+        #expect(error.hint?.contains("another port") == true)
         #expect(error.exitCode == .tryAgain)
     }
 

@@ -1,13 +1,23 @@
 import Diagnostics
 import FileSystem
 import JSON
+import Processes
 import Testing
 
 @testable import Packager
 
 /// A shell script in edgeruntime's place.
 private func runtime(_ script: String, in folder: TemporaryProject) throws -> RuntimeProgram {
-    try folder.write("#!/bin/sh\n\(script)\n", to: "edgeruntime", mode: 0o755)
+    try folder.write("#!/bin/sh\n\(script)\n", to: "script", mode: 0o755)
+    // Written by another process: what this one has open for writing, a child that another test starts at this moment
+    // has too, and then the kernel starts no program from it.
+    _ = try Processes.run(
+        "/bin/cp",
+        arguments: ["\(folder.path)/script", "\(folder.path)/edgeruntime"],
+        environment: [:],
+        outputLimitBytes: 1024,
+        deadline: .seconds(60)
+    )
     return try RuntimeProgram.find(option: "\(folder.path)/edgeruntime", python: nil, environment: ["PATH": "/bin"])
 }
 
