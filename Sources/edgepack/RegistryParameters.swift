@@ -42,6 +42,20 @@ enum RegistryParameters {
         show: { $0.text }
     )
 
+    static let role = ValueType<RegistryRole>(
+        placeholder: "ROLE",
+        completion: .choices(RegistryRole.all.map(\.text)),
+        read: { (text: String) throws(InvalidValue) in
+            guard let role = RegistryRole(text) else {
+                let names = RegistryRole.all.map(\.text)
+                let nearest = NearestName.nearest(to: text, among: names)
+                throw InvalidValue(text, "is not one of \(names.joined(separator: ", "))", nearest: nearest)
+            }
+            return role
+        },
+        show: { $0.text }
+    )
+
     static let bundle = ValueType<BundleReference>(
         placeholder: "BUNDLE",
         sample: "digits@3",

@@ -1,0 +1,17 @@
+import CommandLine
+
+/// `edgepack repo`.
+enum RepoCommand {
+    static let command = Command(
+        "repo",
+        summary: "make and keep a repository of bundles and deployments",
+        subcommands: [
+            RepoInitCommand.command,
+            RepoCommitCommand.command,
+            RepoVerifyCommand.command,
+            RepoExportCommand.command,
+            RepoRotateCommand.command,
+            RepoRefreshCommand.command,
+        ]
+    )
+}
