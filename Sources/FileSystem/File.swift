@@ -152,6 +152,9 @@ package struct FileStatus: Sendable {
         )
     }
 
+    /// When it was last written, in seconds since 1970, by the file system's clock.
+    package var modifiedSeconds: Int { mark.seconds }
+
     /// Whether its owner may execute it.
     package var isExecutable: Bool { permissions & 0o100 != 0 }
 }

@@ -1,10 +1,28 @@
 internal import FileSystem
 internal import Glibc
+package import WallClock
 
-/// Where a repository is written: a folder, an object store. Paths begin with `metadata` or `targets`.
+/// A file as a storage lists it.
+package struct StoredFile: Sendable, Equatable {
+    package let path: RepositoryPath
+    package let bytes: Int
+    /// When it was written, by the storage's clock.
+    package let modified: UTCTime
+
+    package init(path: RepositoryPath, bytes: Int, modified: UTCTime) {
+        self.path = path
+        self.bytes = bytes
+        self.modified = modified
+    }
+}
+
+/// Where a repository is written: a folder, an object store. Paths begin with `metadata`, `targets`, `blobs` or
+/// `proposals`.
 package protocol RepositoryStorage {
-    /// The names of all files directly below `metadata`.
-    func metadataNames() throws -> [String]
+    /// What messages call it: `repo`, `s3://models/edge`.
+    var name: String { get }
+    /// All files below a folder such as `metadata`, in the order of their paths; none where there is no such folder.
+    func files(below folder: String) throws -> [StoredFile]
     /// The file's bytes, or nil where there is none.
     func read(_ path: RepositoryPath, limitBytes: Int) throws -> [UInt8]?
     /// Writes a file that isn't there; false where it is, which then stays as it is.
@@ -12,11 +30,20 @@ package protocol RepositoryStorage {
     /// Writes a file in the place of exactly these bytes (nil: of none); false where something else is there, which then
     /// stays as it is. Of several callers at once one gets true.
     func replace(_ old: [UInt8]?, with bytes: [UInt8], at path: RepositoryPath) throws -> Bool
+    /// Removes a file; none there is fine.
+    func remove(_ path: RepositoryPath) throws
 }
 
 extension RepositoryPath {
     /// `metadata/NAME`.
     package static func metadata(_ name: String) -> RepositoryPath { RepositoryPath(components: ["metadata", name]) }
+}
+
+extension RepositoryStorage {
+    /// The names of all files directly below `metadata`.
+    func metadataNames() throws -> [String] {
+        try files(below: "metadata").filter { $0.path.components.count == 2 }.compactMap(\.path.components.last)
+    }
 }
 
 /// A repository in a folder, which a web server may serve as it stands.
@@ -36,10 +63,35 @@ package struct RepositoryDirectory: RepositoryStorage {
         return FileSystem.join(folder, relative)
     }
 
-    package func metadataNames() throws -> [String] {
-        let place = FileSystem.join(folder, "metadata")
-        guard try FileSystem.statusFollowingLinks(of: place) != nil else { return [] }
-        return try FileSystem.names(in: place)
+    package var name: String { folder }
+
+    package func files(below folder: String) throws -> [StoredFile] {
+        var found: [StoredFile] = []
+        var open = [folder.split(separator: "/").map(String.init)]
+        while let components = open.popLast() {
+            let place = FileSystem.join(self.folder, components.joined(separator: "/"))
+            guard try FileSystem.statusFollowingLinks(of: place)?.kind == .directory else { continue }
+            for name in try FileSystem.names(in: place) {
+                // One that is gone by now was a writer's temporary name.
+                guard let status = try FileSystem.statusFollowingLinks(of: FileSystem.join(place, name)) else { continue }
+                switch status.kind {
+                case .directory: open.append(components + [name])
+                case .regular:
+                    let path = RepositoryPath(components: components + [name])
+                    let modified = UTCTime(seconds: Int64(status.modifiedSeconds))
+                    found.append(StoredFile(path: path, bytes: status.size, modified: modified))
+                default: continue
+                }
+            }
+        }
+        return found.sorted { $0.path.components.lexicographicallyPrecedes($1.path.components) }
+    }
+
+    package func remove(_ path: RepositoryPath) throws {
+        let place = try place(path)
+        guard try FileSystem.status(of: place) != nil else { return }
+        try FileSystem.removeFile(place)
+        try FileSystem.synchronizeDirectory(FileSystem.parent(of: place))
     }
 
     package func read(_ path: RepositoryPath, limitBytes: Int) throws -> [UInt8]? {
