@@ -42,6 +42,7 @@ let package = Package(
     targets: [
         // C libraries
         library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+        library("CExpat", pkgConfig: "expat", apt: "libexpat1-dev"),
         library("CGnuTLS", pkgConfig: "gnutls", apt: "libgnutls28-dev"),
         library("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
         library("CNettle", pkgConfig: "nettle", apt: "nettle-dev"),
@@ -64,6 +65,7 @@ let package = Package(
         // One concern each
         module("Diagnostics"),
         module("JSON", ["Diagnostics"]),
+        module("XML", ["CExpat", "Diagnostics"]),
         module("YAML", ["CYAML", "Diagnostics"]),
         module("FileSystem", ["Diagnostics"]),
         module("Digest", ["CNettle"]),
@@ -89,6 +91,10 @@ let package = Package(
         module("UpdateFramework", ["Crypto", "Diagnostics", "Digest", "FileSystem", "JSON", "WallClock"]),
 
         module("RepositoryHTTP", ["HTTPClient", "UpdateFramework"]),
+        module(
+            "RepositoryS3",
+            ["Diagnostics", "Digest", "FileSystem", "HTTPClient", "UpdateFramework", "WallClock", "XML"]
+        ),
         module("FleetProtocol", ["Deployment", "Diagnostics", "Digest", "JSON", "WallClock"]),
         module(
             "FleetClient",
@@ -135,7 +141,7 @@ let package = Package(
             "Registry",
             [
                 "BundleFormat", "BundleManifest", "Crypto", "Deployment", "Diagnostics", "Digest", "FileSystem", "JSON",
-                "UpdateFramework", "WallClock",
+                "Processes", "UpdateFramework", "WallClock",
             ]
         ),
         module(
@@ -158,7 +164,8 @@ let package = Package(
             "edgepack",
             [
                 "CommandLine", "Diagnostics", "Packager", "BundleFormat", "BundleManifest", "Crypto", "Deployment",
-                "Digest", "FileSystem", "JSON", "Processes", "Registry", "UpdateFramework", "WallClock",
+                "Digest", "FileSystem", "HTTPClient", "JSON", "Processes", "Registry", "RepositoryHTTP", "RepositoryS3",
+                "UpdateFramework", "WallClock",
             ]
         ),
         executable(
@@ -231,8 +238,16 @@ let package = Package(
             "RegistryTests",
             [
                 "Registry", "BundleFormat", "BundleManifest", "Crypto", "Deployment", "Diagnostics", "Digest",
-                "FileSystem", "JSON", "UpdateFramework", "WallClock",
+                "FileSystem", "JSON", "Processes", "UpdateFramework", "WallClock",
             ]
+        ),
+        tests(
+            "RepositoryS3Tests",
+            [
+                "RepositoryS3", "Diagnostics", "Digest", "FileSystem", "HTTPClient", "Processes", "UpdateFramework",
+                "WallClock",
+            ],
+            exclude: ["judges"]
         ),
         tests("RuntimeControlTests", ["RuntimeControl", "Diagnostics", "Digest", "UnixSockets"]),
         tests("UnixSocketsTests", ["UnixSockets", "Diagnostics"]),
@@ -294,6 +309,7 @@ let package = Package(
             ["UpdateFramework", "Crypto", "Digest", "FileSystem", "JSON", "Processes", "WallClock"],
             exclude: ["judges"]
         ),
+        tests("XMLTests", ["XML", "Diagnostics"]),
         tests("YAMLTests", ["YAML", "Diagnostics"]),
     ],
     cLanguageStandard: .gnu2x

@@ -2,8 +2,8 @@ import Testing
 
 /// Every target but tests, and what it may depend on. To add an edge, add it here, and say why in the commit.
 private let table = """
-    edgepack:       BundleFormat BundleManifest CommandLine Crypto Deployment Diagnostics Digest FileSystem JSON Packager \
-                    Processes Registry UpdateFramework WallClock
+    edgepack:       BundleFormat BundleManifest CommandLine Crypto Deployment Diagnostics Digest FileSystem HTTPClient JSON \
+                    Packager Processes Registry RepositoryHTTP RepositoryS3 UpdateFramework WallClock
     edgeagent:      CommandLine Deployment Diagnostics Digest EdgeAgent FileSystem JSON Processes WallClock
     edgeagent-sync: AgentSync CommandLine Deployment Diagnostics Digest EdgeAgent FileSystem FleetProtocol JSON WallClock
     edgefleet:      CommandLine Deployment Diagnostics Digest FileSystem Fleet FleetProtocol FleetSimulation JSON \
@@ -20,9 +20,11 @@ private let table = """
     FleetSimulation: Crypto Deployment Diagnostics Digest FileSystem FleetClient FleetProtocol JSON Telemetry WallClock
     FleetClient:    Crypto Deployment Diagnostics Digest FleetProtocol Gzip HTTPClient JSON Telemetry WallClock
     FleetProtocol:  Deployment Diagnostics Digest JSON WallClock
-    Registry:       BundleFormat BundleManifest Crypto Deployment Diagnostics Digest FileSystem JSON UpdateFramework WallClock
+    Registry:       BundleFormat BundleManifest Crypto Deployment Diagnostics Digest FileSystem JSON Processes UpdateFramework \
+                    WallClock
     Containment:    CContainment Diagnostics Digest RuntimeLaunch
     RepositoryHTTP: HTTPClient UpdateFramework
+    RepositoryS3:   Diagnostics Digest FileSystem HTTPClient UpdateFramework WallClock XML
     RuntimeControl: Diagnostics Digest UnixSockets
     RuntimeLaunch:  Diagnostics Digest Processes UnixSockets
     Packager:       BundleFormat BundleManifest Crypto Diagnostics Digest FileSystem JSON Processes YAML
@@ -47,10 +49,12 @@ private let table = """
     Telemetry:      Diagnostics FileSystem JSON WallClock
     UnixSockets:    CUnixSockets Diagnostics
     WallClock:
+    XML:            CExpat Diagnostics
     YAML:           CYAML Diagnostics
     Zstd:           CZstd Diagnostics
     CContainment:
     CCurl:
+    CExpat:
     CHTTPClient:    CCurl
     CFleetPages:
     CGnuTLS:

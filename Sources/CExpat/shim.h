@@ -1,0 +1,2 @@
+// libexpat's header, for the module map.
+#include <expat.h>
