@@ -73,7 +73,9 @@ package struct RepositoryDirectory: RepositoryStorage {
             guard try FileSystem.statusFollowingLinks(of: place)?.kind == .directory else { continue }
             for name in try FileSystem.names(in: place) {
                 // One that is gone by now was a writer's temporary name.
-                guard let status = try FileSystem.statusFollowingLinks(of: FileSystem.join(place, name)) else { continue }
+                guard let status = try FileSystem.statusFollowingLinks(of: FileSystem.join(place, name)) else {
+                    continue
+                }
                 switch status.kind {
                 case .directory: open.append(components + [name])
                 case .regular:
