@@ -27,13 +27,13 @@ extension Registry {
         }
     }
 
-    /// Publishes labelled data with its metric and bar as the endpoint's next acceptance set. Returns it, and whether it
-    /// is new: what equals the newest one is not published again.
+    /// Publishes labelled data with its metric and bar as the endpoint's next acceptance set; what equals the
+    /// newest one is not published again.
     package mutating func publishAcceptance(
         _ data: String,
         _ request: AcceptanceRequest,
         keys: KeyFolder
-    ) throws -> (acceptance: PublishedAcceptance, isNew: Bool) {
+    ) throws -> Changed<PublishedAcceptance> {
         _ = try signer(of: .acceptance, keys)
         let checked = try AcceptanceData.check(data)
         let blob = try blobs.store(data, parts: [(checked.bytes, checked.digest)])
@@ -53,7 +53,7 @@ extension Registry {
                 records: checked.records
             )
             document.output = request.output
-            if let newest, newest.document == document { return Change(result: (newest, false), edit: nil) }
+            if let newest, newest.document == document { return Change(result: newest, edit: nil) }
             if let newest {
                 document.location = AcceptanceLocation(
                     endpoint: request.endpoint,
@@ -68,10 +68,9 @@ extension Registry {
                 )
             }
             let bytes = try document.encoded()
-            let path = document.location.path
-            let file = try editor.store(bytes, as: try targetPath(path))
+            let new = NewDocument(bytes, as: try targetPath(document.location.path))
             let published = PublishedAcceptance(document: document, digest: SHA256.digest(bytes))
-            return Change(result: (published, true)) { $0.targets[path] = file }
+            return .listing([new], result: published)
         }
     }
 

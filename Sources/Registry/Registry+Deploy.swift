@@ -46,7 +46,7 @@ extension Registry {
     }
 
     /// Publishes the endpoint's next deployment. Nothing moves before its rollout is opened.
-    package mutating func deploy(_ request: DeploymentRequest, keys: KeyFolder) throws -> PublishedDeployment {
+    package mutating func deploy(_ request: DeploymentRequest, keys: KeyFolder) throws -> Changed<PublishedDeployment> {
         let view = self
         return try change(.deployments(request.channel), keys: keys) { editor in
             let earlier = view.deployments(of: request.endpoint, in: request.channel, editor)
@@ -56,10 +56,9 @@ extension Registry {
             let serial = (listed?.map(\.serial).max() ?? 0) + 1
             let document = try view.deployment(request, serial: serial, after: earlier.map(\.document), editor)
             let bytes = try document.encoded()
-            let path = document.location.path
-            let file = try editor.store(bytes, as: try targetPath(path))
+            let new = NewDocument(bytes, as: try targetPath(document.location.path))
             let published = PublishedDeployment(document: document, digest: SHA256.digest(bytes))
-            return Change(result: published) { $0.targets[path] = file }
+            return .listing([new], result: published)
         }
     }
 
@@ -168,7 +167,7 @@ extension Registry {
     /// Moves, pauses or aborts the endpoint's newest deployment, or opens it. Its epoch is above the last one's.
     ///
     /// Throws `notPublished` where nothing is deployed, `noSuchWave` for a wave that was not signed.
-    package mutating func roll(_ request: RolloutRequest, keys: KeyFolder) throws -> Rollout {
+    package mutating func roll(_ request: RolloutRequest, keys: KeyFolder) throws -> Changed<Rollout> {
         let view = self
         return try change(.rollouts(request.channel), keys: keys) { editor in
             let deployments = view.deployments(of: request.endpoint, in: request.channel, editor)
@@ -179,8 +178,8 @@ extension Registry {
             let location = RolloutLocation(channel: request.channel, endpoint: request.endpoint)
             let previous = view.rollout(at: location, editor)
             let rollout = try Self.next(request, newest, previous, among: deployments)
-            let file = try editor.store(try rollout.encoded(), as: try targetPath(location.path))
-            return Change(result: rollout) { $0.targets[location.path] = file }
+            let new = NewDocument(try rollout.encoded(), as: try targetPath(location.path))
+            return .listing([new], result: rollout)
         }
     }
 
@@ -246,13 +245,13 @@ extension Registry {
         case lift
     }
 
-    /// Revokes bundles, or takes that back. Returns the bundles' digests, and whether anything changed.
+    /// Revokes bundles, or takes that back. Returns the bundles' digests.
     package mutating func revoke(
         _ reference: BundleReference,
         _ request: RevocationRequest,
         reason: String,
         keys: KeyFolder
-    ) throws -> (digests: [SHA256Digest], isNew: Bool) {
+    ) throws -> Changed<[SHA256Digest]> {
         let view = self
         return try change(.targets, keys: keys) { editor in
             let meant = try view.revocable(reference, editor)
@@ -269,12 +268,12 @@ extension Registry {
                 }
             }
             let digests = meant.map(\.digest)
-            if revocations == before { return Change(result: (digests, false), edit: nil) }
+            if revocations == before { return Change(result: digests, edit: nil) }
             let bytes = try revocations.encoded()
             // Read again as a box reads it.
             _ = try Revocations.parse(bytes)
-            let file = try editor.store(bytes, as: try targetPath(Revocations.path))
-            return Change(result: (digests, true)) { $0.targets[Revocations.path] = file }
+            let new = NewDocument(bytes, as: try targetPath(Revocations.path))
+            return .listing([new], result: digests)
         }
     }
 

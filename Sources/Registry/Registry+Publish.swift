@@ -40,7 +40,7 @@ extension Registry {
         note: PublishingNote,
         keys: KeyFolder,
         threads: Int
-    ) throws -> Publishing {
+    ) throws -> Changed<Publishing> {
         _ = try signer(of: .bundles, keys)
         let archive = try BundleReader(threads: threads).read(path, visitor: CheckingVisitor())
         let manifest = archive.head.manifest
@@ -77,12 +77,8 @@ extension Registry {
             let bundle = PublishedBundle(location: location, digest: archive.head.digest, record: record)
             let result = Publishing(bundle: bundle, effect: effect)
             if effect == .nothingNew { return Change(result: result, edit: nil) }
-            let file = try editor.store(
-                archive.head.manifestBytes,
-                as: target,
-                custom: record.custom
-            )
-            return Change(result: result) { $0.targets[location.path] = file }
+            let new = NewDocument(archive.head.manifestBytes, as: target, custom: record.custom)
+            return .listing([new], result: result)
         }
     }
 

@@ -44,7 +44,7 @@ extension Registry {
             // Whom `targets` trusted meanwhile may have signed these; their holders sign them anew.
             for (other, _) in editor.needSignature.sorted(by: { $0.key < $1.key }) {
                 guard let other = RegistryRole(other.text), other != role, try keys.holds(other) else { continue }
-                try refresh(other, keys: keys)
+                _ = try refresh(other, keys: keys)
             }
         }
         return Rotated(retiredKey: retired, newKey: keys.path(of: role))

@@ -18,7 +18,7 @@ package struct Registry {
     let blobs: BlobFolder
 
     /// How often a change is tried again after another publisher was faster.
-    private static let attempts = 16
+    static let attempts = 16
 
     /// Opens a repository.
     ///
@@ -150,36 +150,6 @@ func targetPath(_ text: String) throws(RepositoryError) -> TargetPath {
 // MARK: changing
 
 extension Registry {
-    /// What a publisher wants of a role, worked out from the repository as it is.
-    struct Change<Result> {
-        let result: Result
-        /// Nil where all is as wanted already.
-        let edit: ((inout TargetsMetadata) throws -> Void)?
-    }
-
-    /// Writes the next version of a role, unless there is nothing to change.
-    mutating func change<Result>(
-        _ role: RegistryRole,
-        keys: KeyFolder,
-        _ plan: (RepositoryEditor) throws -> Change<Result>
-    ) throws -> Result {
-        var attempt = 1
-        while true {
-            do {
-                let planned = try plan(editor)
-                guard let edit = planned.edit else { return planned.result }
-                let signer = try signer(of: role, keys)
-                let expires = now.advanced(by: policy.targets)
-                try editor.publish(role.name, expires: expires, signers: [signer], edit: edit)
-                return planned.result
-            } catch let error as RepositoryError {
-                guard case .changedMeanwhile = error, attempt < Self.attempts else { throw error }
-            }
-            attempt += 1
-            try reopen()
-        }
-    }
-
     /// The role's signer; throws where the key is missing or not the one that is trusted.
     func signer(of role: RegistryRole, _ keys: KeyFolder) throws -> PrivateKeySigner {
         let signer = try keys.signer(of: role)
@@ -215,23 +185,16 @@ extension Registry {
         let keeper: [RegistryRole] = [.snapshot, .timestamp]
         let lacking = try keeper.filter { try !keys.holds($0) }.map(\.text)
         guard lacking.isEmpty else { return .published(lacking: lacking) }
-        var attempt = 1
-        while true {
-            do {
-                let signers = try keeper.map { try signer(of: $0, keys) }
-                try editor.commit(
-                    now: now,
-                    lifetimes: policy.online,
-                    signers: signers,
-                    pollInterval: policy.poll,
-                    renewSnapshot: renewSnapshot || isSnapshotAging
-                )
-                return .committed(timestamp: editor.timestamp?.body.version ?? 0)
-            } catch let error as RepositoryError {
-                guard case .changedMeanwhile = error, attempt < Self.attempts else { throw error }
-            }
-            attempt += 1
-            try reopen()
+        return try onTopOfOthers { registry in
+            let signers = try keeper.map { try registry.signer(of: $0, keys) }
+            try registry.editor.commit(
+                now: registry.now,
+                lifetimes: registry.policy.online,
+                signers: signers,
+                pollInterval: registry.policy.poll,
+                renewSnapshot: renewSnapshot || registry.isSnapshotAging
+            )
+            return .committed(timestamp: registry.editor.timestamp?.body.version ?? 0)
         }
     }
 
@@ -251,13 +214,13 @@ extension Registry {
     }
 
     /// Signs a role's present content anew, so that it is good for its whole lifetime again.
-    package mutating func refresh(_ role: RegistryRole, keys: KeyFolder) throws {
-        let signer = try signer(of: role, keys)
+    package mutating func refresh(_ role: RegistryRole, keys: KeyFolder) throws -> ChangeEffect {
         switch role {
-        case .root:
-            try editor.publishRoot(expires: now.advanced(by: policy.root), signers: [signer]) { _ in }
-        case .snapshot, .timestamp: break
-        default: try change(role, keys: keys) { _ in Change(result: ()) { _ in } }
+        case .root: return try changeRoot(keys: keys) { _ in RootChange(result: ()) { _ in } }.effect
+        case .snapshot, .timestamp:
+            _ = try signer(of: role, keys)
+            return .none
+        default: return try change(role, keys: keys) { _ in Change(result: ()) { _ in } }.effect
         }
     }
 

@@ -250,10 +250,14 @@ extension RepositoryEditor {
 extension RepositoryEditor {
     /// Stores a target's file and returns what a role is to list. Storing the same content again is fine.
     package func store(_ contents: [UInt8], as path: TargetPath, custom: JSONObject? = nil) throws -> TargetFile {
-        let file = TargetFile(length: contents.count, hashes: FileHashes(of: contents), custom: custom)
-        let components = ["targets"] + path.repositoryPath(hashPrefix: file.hashes.fileNamePrefix).components
-        _ = try storage.create(contents, at: RepositoryPath(components: components))
-        return file
+        let document = NewDocument(contents, as: path, custom: custom)
+        try store(document)
+        return document.file
+    }
+
+    package func store(_ document: NewDocument) throws {
+        let place = document.path.repositoryPath(hashPrefix: document.file.hashes.fileNamePrefix)
+        _ = try storage.create(document.contents, at: RepositoryPath(components: ["targets"] + place.components))
     }
 
     /// Writes the next version of `targets` or a delegated role: as it stands (empty where there is none yet), after

@@ -80,7 +80,8 @@ enum AcceptanceCommand {
         )
         let keys = try RegistryParameters.keys(arguments, terminal)
         var registry = try RegistryParameters.open(arguments, keys)
-        let (acceptance, isNew) = try registry.publishAcceptance(arguments[data], request, keys: keys)
+        let changed = try registry.publishAcceptance(arguments[data], request, keys: keys)
+        let (acceptance, isNew) = (changed.result, changed.effect.isChange)
         let document = acceptance.document
         terminal.notice(
             "acceptance set \(document.location.version) of \(document.location.endpoint): \(document.records) records"

@@ -121,7 +121,7 @@ enum DeployCommand {
         let request = try request(arguments)
         let keys = try RegistryParameters.keys(arguments, terminal)
         var registry = try RegistryParameters.open(arguments, keys)
-        let deployed = try registry.deploy(request, keys: keys)
+        let deployed = try registry.deploy(request, keys: keys).result
         let location = deployed.document.location
         terminal.notice("deployment \(location.serial) of \(location.endpoint) in \(location.channel.rawValue)")
         var rollout: Rollout?
@@ -131,7 +131,7 @@ enum DeployCommand {
                 endpoint: location.endpoint,
                 state: .running
             )
-            let opened = try registry.roll(opening, keys: keys)
+            let opened = try registry.roll(opening, keys: keys).result
             terminal.notice("wave \(opened.openWave ?? "none") is open")
             rollout = opened
         } else {

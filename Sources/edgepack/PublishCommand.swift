@@ -46,7 +46,7 @@ enum PublishCommand {
         var registry = try RegistryParameters.open(arguments, keys)
         let code = try terminal.forEach(arguments[files]) { path in
             let threads = SharedParameters.threads(arguments)
-            let result = try registry.publish(path, note: note, keys: keys, threads: threads)
+            let result = try registry.publish(path, note: note, keys: keys, threads: threads).result
             try report(result, path, arguments, terminal)
             return .done
         }

@@ -66,12 +66,13 @@ enum RevokeCommand {
         }
         let keys = try RegistryParameters.keys(arguments, terminal)
         var registry = try RegistryParameters.open(arguments, keys)
-        let (digests, isNew) = try registry.revoke(
+        let changed = try registry.revoke(
             arguments[bundle],
             request,
             reason: arguments[reason],
             keys: keys
         )
+        let (digests, isNew) = (changed.result, changed.effect.isChange)
         if !isNew { terminal.notice("that is so already") }
         if registry.hasUncommitted { _ = try RegistryParameters.commit(&registry, keys, terminal) }
         guard arguments[SharedParameters.json] else {

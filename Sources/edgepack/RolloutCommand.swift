@@ -50,7 +50,7 @@ enum RolloutCommand {
             keys: keys,
             now: RegistryParameters.now
         )
-        let rollout = try registry.roll(request, keys: keys)
+        let rollout = try registry.roll(request, keys: keys).result
         let outcome = try RegistryParameters.commit(&registry, keys, terminal)
         guard arguments[SharedParameters.json] else {
             try terminal.writeLine(

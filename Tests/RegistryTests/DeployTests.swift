@@ -36,7 +36,7 @@ import UpdateFramework
                 bar: Acceptance.Bar(againstIncumbent: 0.1)
             ),
             keys: sample.keys
-        ).acceptance
+        ).result
         var request = try SampleRegistry.request("sample@2", channel: .staging)
         request.selector = try Selector(text: "site=oslo")
         request.waves = [
@@ -168,18 +168,20 @@ import UpdateFramework
         let fixedNew = try sample.publishAndCommit(try sample.bundle("2", glibc: 34))
         let (first, second) = (try SampleRegistry.reference("sample@1"), try SampleRegistry.reference("sample@2"))
         let done = try sample.registry.revoke(first, .replace(by: second), reason: "leaks", keys: sample.keys)
-        #expect(Set(done.digests) == [old.digest, new.digest])
+        #expect(Set(done.result) == [old.digest, new.digest])
         #expect(
             try sample.registry.revocations.entries == [
                 old.digest: Revocations.Entry(action: .replace(by: fixedOld.digest), reason: "leaks"),
                 new.digest: Revocations.Entry(action: .replace(by: fixedNew.digest), reason: "leaks"),
             ]
         )
-        #expect(try !sample.registry.revoke(first, .replace(by: second), reason: "leaks", keys: sample.keys).isNew)
+        #expect(
+            try !sample.registry.revoke(first, .replace(by: second), reason: "leaks", keys: sample.keys).effect.isChange
+        )
         _ = try sample.registry.commit(keys: sample.keys)
         var box = try sample.box()
         #expect(try box.find(try #require(TargetPath(Revocations.path)))?.role == .targets)
-        #expect(try sample.registry.revoke(first, .lift, reason: "tested again", keys: sample.keys).isNew)
+        #expect(try sample.registry.revoke(first, .lift, reason: "tested again", keys: sample.keys).effect.isChange)
         #expect(try sample.registry.revocations == Revocations())
         #expect(throws: RegistryError.self, "itself") {
             try sample.registry.revoke(first, .replace(by: first), reason: "x", keys: sample.keys)

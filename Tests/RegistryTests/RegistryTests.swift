@@ -109,7 +109,7 @@ import WallClock
         var registry = try Registry(opening: sample.folder, now: late)
         let roles = [RegistryRole.root, .targets] + RegistryRole.delegated
         #expect(Set(registry.expiring(before: soon).map(\.role)) == Set(roles.map(\.text)))
-        for role in roles { try registry.refresh(role, keys: sample.keys) }
+        for role in roles { _ = try registry.refresh(role, keys: sample.keys) }
         #expect(registry.expiring(before: soon).isEmpty)
         _ = try registry.commit(keys: sample.keys)
         let muchLater = late.advanced(by: .seconds(300 * 86_400))
@@ -258,18 +258,18 @@ import WallClock
         let sample = try SampleRegistry()
         let data = try Self.write("{\"inputs\":[1],\"label\":1}\n\n{\"label\":2,\"inputs\":[2]}", sample)
         let first = try sample.registry.publishAcceptance(data, Self.acceptance(bar: 0.9), keys: sample.keys)
-        #expect(first.acceptance.document.records == 2)
-        #expect(first.acceptance.document.location.version == 1)
+        #expect(first.result.document.records == 2)
+        #expect(first.result.document.location.version == 1)
         let same = try sample.registry.publishAcceptance(data, Self.acceptance(bar: 0.9), keys: sample.keys)
-        #expect(!same.isNew && same.acceptance == first.acceptance)
+        #expect(!same.effect.isChange && same.result == first.result)
         let next = try sample.registry.publishAcceptance(data, Self.acceptance(bar: 0.8), keys: sample.keys)
-        #expect(next.isNew && next.acceptance.document.location.version == 2)
-        #expect(try sample.registry.acceptance(of: SampleRegistry.endpoint()) == next.acceptance)
-        #expect(try sample.registry.acceptance(of: SampleRegistry.endpoint(), version: 1) == first.acceptance)
+        #expect(next.effect.isChange && next.result.document.location.version == 2)
+        #expect(try sample.registry.acceptance(of: SampleRegistry.endpoint()) == next.result)
+        #expect(try sample.registry.acceptance(of: SampleRegistry.endpoint(), version: 1) == first.result)
         #expect(throws: RegistryError.self) {
             try sample.registry.acceptance(of: SampleRegistry.endpoint(), version: 3)
         }
-        let blob = next.acceptance.document.data
+        let blob = next.result.document.data
         #expect(try FileSystem.read("\(sample.folder)/blobs/\(blob)", limit: 1_000).count == 50)
     }
 

@@ -65,7 +65,7 @@ final class SampleRegistry {
 
     @discardableResult
     func publish(_ path: String) throws -> Registry.Publishing {
-        try registry.publish(path, note: Registry.PublishingNote(publisher: "test"), keys: keys, threads: 1)
+        try registry.publish(path, note: Registry.PublishingNote(publisher: "test"), keys: keys, threads: 1).result
     }
 
     @discardableResult
@@ -89,7 +89,7 @@ final class SampleRegistry {
 
     @discardableResult
     func deploy(_ request: Registry.DeploymentRequest) throws -> PublishedDeployment {
-        try registry.deploy(request, keys: keys)
+        try registry.deploy(request, keys: keys).result
     }
 
     @discardableResult
@@ -100,7 +100,7 @@ final class SampleRegistry {
     ) throws -> Rollout {
         var request = Registry.RolloutRequest(channel: channel, endpoint: try Self.endpoint(), state: state)
         request.openWave = wave
-        return try registry.roll(request, keys: keys)
+        return try registry.roll(request, keys: keys).result
     }
 
     // MARK: a box

@@ -33,7 +33,7 @@ enum RepoRefreshCommand {
             now: RegistryParameters.now
         )
         let role = arguments[refreshed]
-        try registry.refresh(role, keys: keys)
+        _ = try registry.refresh(role, keys: keys)
         let outcome = try RegistryParameters.commit(&registry, keys, terminal, renewSnapshot: role == .snapshot)
         if arguments[SharedParameters.json] {
             let value: JSONValue = ["role": .string(role.text), "isCommitted": .boolean(outcome.isCommitted)]
