@@ -17,12 +17,14 @@ package struct StoredFile: Sendable, Equatable {
 }
 
 /// Where a repository is written: a folder, an object store. Paths begin with `metadata`, `targets`, `blobs` or
-/// `proposals`.
-package protocol RepositoryStorage {
+/// `proposals`. As a transport it hands over files from all of them, of any size, a piece at a time.
+package protocol RepositoryStorage: RepositoryTransport {
     /// What messages call it: `repo`, `s3://models/edge`.
     var name: String { get }
     /// All files below a folder such as `metadata`, in the order of their paths; none where there is no such folder.
     func files(below folder: String) throws -> [StoredFile]
+    /// What is known of a file without its bytes; nil where there is none.
+    func status(of path: RepositoryPath) throws -> StoredFile?
     /// The file's bytes, or nil where there is none.
     func read(_ path: RepositoryPath, limitBytes: Int) throws -> [UInt8]?
     /// Writes a file that isn't there; false where it is, which then stays as it is.
@@ -30,9 +32,20 @@ package protocol RepositoryStorage {
     /// Writes a file in the place of exactly these bytes (nil: of none); false where something else is there, which then
     /// stays as it is. Of several callers at once one gets true.
     func replace(_ old: [UInt8]?, with bytes: [UInt8], at path: RepositoryPath) throws -> Bool
+    /// Writes a file of any size, in the place of what may be there: for files whose names tell their content. Whole or
+    /// not at all.
+    ///
+    /// - Parameters:
+    ///   - bytes: how many `source` hands over.
+    ///   - source: called once; hands the bytes to what it is given, a piece at a time. What it throws leaves what was
+    ///     there as it was.
+    func put(_ path: RepositoryPath, bytes: Int, from source: ByteSource) throws
     /// Removes a file; none there is fine.
     func remove(_ path: RepositoryPath) throws
 }
+
+/// Hands bytes over, a piece at a time.
+package typealias ByteSource = (_ sink: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
 
 extension RepositoryPath {
     /// `metadata/NAME`.
@@ -87,6 +100,35 @@ package struct RepositoryDirectory: RepositoryStorage {
             }
         }
         return found.sorted { $0.path.components.lexicographicallyPrecedes($1.path.components) }
+    }
+
+    package func fetch(
+        _ path: RepositoryPath,
+        limitBytes: Int,
+        receive: (UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+        try DirectoryTransport(folder).fetch(path, limitBytes: limitBytes, receive: receive)
+    }
+
+    package func status(of path: RepositoryPath) throws -> StoredFile? {
+        guard let status = try FileSystem.statusFollowingLinks(of: try place(path)), status.kind == .regular else {
+            return nil
+        }
+        let modified = UTCTime(seconds: Int64(status.modifiedSeconds))
+        return StoredFile(path: path, bytes: status.size, modified: modified)
+    }
+
+    package func put(_ path: RepositoryPath, bytes: Int, from source: ByteSource) throws {
+        let place = try place(path)
+        try FileSystem.createDirectories(FileSystem.parent(of: place))
+        let file = try AtomicFile(at: place)
+        var written = 0
+        try source { piece in
+            try file.write(piece)
+            written += piece.count
+        }
+        guard written == bytes else { throw FileError.changed(path: place) }
+        try file.commit()
     }
 
     package func remove(_ path: RepositoryPath) throws {
