@@ -5,17 +5,19 @@ internal import FileSystem
 package import UpdateFramework
 package import WallClock
 
-/// A repository in a folder as its publishers see it: what exists, what is deployed, who may say so.
+/// A repository as its publishers see it: what exists, what is deployed, who may say so.
 ///
 /// Every change writes the next version of one role, signed by that role's key; nothing is in effect before `commit`.
 /// Where another publisher was faster the change is worked out and written again on top of theirs.
 package struct Registry {
-    package let folder: String
     package internal(set) var editor: RepositoryEditor
     package private(set) var policy: RegistryPolicy
     package let now: UTCTime
-    let storage: RepositoryDirectory
-    let blobs: BlobFolder
+    package let storage: any RepositoryStorage
+    let blobs: BlobStorage
+
+    /// What messages call the repository, and commands take for it.
+    package var name: String { storage.name }
 
     /// How often a change is tried again after another publisher was faster.
     static let attempts = 16
@@ -24,25 +26,29 @@ package struct Registry {
     ///
     /// - Parameters:
     ///   - keys: where they hold the first root (`1.root.json`), the repository's must be that one: a writer then signs
-    ///     for no other, whoever may change the folder.
+    ///     for no other, whoever may change the storage.
     ///   - now: the time, from the clock; expiries are counted from it.
-    package init(opening folder: String, keys: KeyFolder? = nil, now: UTCTime) throws {
-        let first = FileSystem.join(folder, "metadata/1.root.json")
-        guard try FileSystem.statusFollowingLinks(of: first) != nil else {
-            throw RegistryError.notARepository(path: folder)
+    package init(opening storage: any RepositoryStorage, keys: KeyFolder? = nil, now: UTCTime) throws {
+        let first = RepositoryPath.metadata("1.root.json")
+        guard let root = try storage.read(first, limitBytes: UpdateLimits().rootBytes) else {
+            throw RegistryError.notARepository(path: storage.name)
         }
-        self.folder = folder
+        self.storage = storage
         self.now = now
-        storage = RepositoryDirectory(folder)
-        blobs = BlobFolder(of: folder)
-        if let pinned = try keys?.trustedRoot(), try FileSystem.read(first, limit: UpdateLimits().rootBytes) != pinned {
-            throw RegistryError.otherRepository(path: folder, pin: keys?.trustedRootPath ?? "")
+        blobs = BlobStorage(storage)
+        if let pinned = try keys?.trustedRoot(), root != pinned {
+            throw RegistryError.otherRepository(path: storage.name, pin: keys?.trustedRootPath ?? "")
         }
         editor = try RepositoryEditor(opening: storage)
         policy = RegistryPolicy()
         if let file = listed(RegistryPolicy.path, by: .targets) {
             policy = try RegistryPolicy.parse(try document(RegistryPolicy.path, file))
         }
+    }
+
+    /// Opens a repository in a folder.
+    package init(opening folder: String, keys: KeyFolder? = nil, now: UTCTime) throws {
+        try self.init(opening: RepositoryDirectory(folder), keys: keys, now: now)
     }
 
     /// What was written anew for other publishers' sake is lost with the old view.

@@ -5,7 +5,7 @@ package import Diagnostics
 internal import Digest
 internal import FileSystem
 internal import JSON
-internal import UpdateFramework
+package import UpdateFramework
 package import WallClock
 
 /// A whole repository read as a box reads it, and more: every role verified, every document parsed, every name in one
@@ -27,35 +27,50 @@ package struct RepositoryCheck {
 
     package var exitCode: ExitCode { metadataExitCode ?? (problems.isEmpty ? .done : .checkFailed) }
 
-    private let folder: String
-    private let blobFolder: BlobFolder
+    private let source: RepositorySource
+    private let blobReader: BlobReader
+    private let readsBlobs: Bool
     private var bundles: Set<SHA256Digest> = []
     private var deployments: [String: SHA256Digest] = [:]
     private var acceptances: [String: SHA256Digest] = [:]
+    /// Bundle digests by those of the archives they were read from.
+    private var heads: [SHA256Digest: SHA256Digest] = [:]
     private var checkedBlobs: [BundleRecord.Blob: Bool] = [:]
     private static let documentLimit = 16 << 20
 
-    /// Checks the repository.
-    ///
-    /// - Parameters:
-    ///   - root: the file of the root to trust; nil for the repository's own first one.
-    ///   - progress: told the name of each blob before it is read.
+    /// Checks a repository in a folder.
     package init(
         of folder: String,
         root: String? = nil,
         now: UTCTime,
         progress: (String) -> Void = { _ in }
     ) throws {
-        self.folder = folder
-        blobFolder = BlobFolder(of: folder)
-        let first = FileSystem.join(folder, "metadata/1.root.json")
-        guard try FileSystem.statusFollowingLinks(of: first) != nil else {
-            throw RegistryError.notARepository(path: folder)
-        }
+        try self.init(of: RepositorySource(RepositoryDirectory(folder)), root: root, now: now, progress: progress)
+    }
+
+    /// Checks the repository.
+    ///
+    /// - Parameters:
+    ///   - root: the file of the root to trust; nil for the repository's own first one.
+    ///   - readsBlobs: without it blobs are only looked for, with their sizes, where the repository can be listed.
+    ///   - progress: told the name of each blob before it is read.
+    package init(
+        of source: RepositorySource,
+        root: String? = nil,
+        readsBlobs: Bool = true,
+        now: UTCTime,
+        progress: (String) -> Void = { _ in }
+    ) throws {
+        self.source = source
+        self.readsBlobs = readsBlobs
+        blobReader = BlobReader(source: source)
+        let first = try source.firstRoot()
+        guard let trusted = try root.map({ try FileSystem.read($0, limit: UpdateLimits().rootBytes) }) ?? first,
+            first != nil || source.storage == nil
+        else { throw RegistryError.notARepository(path: source.name) }
         let store = MemoryMetadataStore()
-        try Updater.trust(root: try FileSystem.read(root ?? first, limit: UpdateLimits().rootBytes), in: store)
-        let repository = RepositoryDirectory(folder)
-        var updater = try Updater(store: store, transport: repository.metadataTransport, updateStart: now)
+        try Updater.trust(root: trusted, in: store)
+        var updater = try Updater(store: store, transport: source.metadata, updateStart: now)
         var targets: [FoundTarget] = []
         do {
             try updater.refresh()
@@ -70,7 +85,7 @@ package struct RepositoryCheck {
         }
         noteExpiries(updater, now)
         collect(targets)
-        for target in targets { try check(target, updater, repository.targetsTransport, progress) }
+        for target in targets { try check(target, updater, source.targets, progress) }
         try noteUnused()
     }
 
@@ -154,9 +169,10 @@ extension RepositoryCheck {
                 "the manifest is of \(manifest.name)@\(manifest.version) for \(manifest.platform)"
             )
         }
-        if try checkBlob(record.archive, of: location.path, progress) {
-            let found = try BundleReader(threads: 1).readHead(blobFolder.path(of: record.archive.digest)).digest
-            if found != target.file.hashes.sha256 {
+        let front = readsBlobs ? try ArchiveFront() : nil
+        if try checkBlob(record.archive, of: location.path, progress, receive: { try front?.take($0) }) {
+            if let front, heads[record.archive.digest] == nil { heads[record.archive.digest] = try front.readDigest() }
+            if let found = heads[record.archive.digest], found != target.file.hashes.sha256 {
                 report(location.path, "\(record.archive.path) is the archive of another bundle, sha256:\(found)")
             }
         }
@@ -197,23 +213,21 @@ extension RepositoryCheck {
     private mutating func checkBlob(
         _ blob: BundleRecord.Blob,
         of path: String,
-        _ progress: (String) -> Void
+        _ progress: (String) -> Void,
+        receive: (UnsafeRawBufferPointer) throws -> Void = { _ in }
     ) throws -> Bool {
         if let known = checkedBlobs[blob] {
             if !known { report(path, "\(blob.path) is missing or damaged") }
             return known
         }
-        let place = blobFolder.path(of: blob.digest)
         var problem: String?
-        if let status = try FileSystem.statusFollowingLinks(of: place) {
-            if status.kind != .regular || status.size != blob.bytes {
-                problem = "\(blob.path) has \(status.size) bytes instead of \(blob.bytes)"
-            } else {
-                progress(blob.path)
-                if try !blobFolder.isWhole(blob) { problem = "\(blob.path) is damaged: its bytes have another SHA-256" }
-            }
-        } else {
-            problem = "\(blob.path) is missing"
+        if readsBlobs { progress(blob.path) }
+        switch try readsBlobs ? blobReader.read(blob, into: receive) : blobReader.faultOfSize(blob) {
+        case nil: break
+        case .missing: problem = "\(blob.path) is missing"
+        case .otherSize(let bytes): problem = "\(blob.path) has \(bytes) bytes instead of \(blob.bytes)"
+        case .tooLarge: problem = "\(blob.path) has more than its \(blob.bytes) bytes"
+        case .otherBytes: problem = "\(blob.path) is damaged: its bytes have another SHA-256"
         }
         checkedBlobs[blob] = problem == nil
         if let problem {
@@ -227,9 +241,34 @@ extension RepositoryCheck {
 
     private mutating func noteUnused() throws {
         let used = Set(checkedBlobs.keys.map(\.digest.hex))
-        let unused = try blobFolder.digests().filter { !used.contains($0) }
+        guard let storage = source.storage else { return }
+        let unused = try BlobStorage(storage).names().filter { !used.contains($0) }
         if !unused.isEmpty {
             notes.append("\(unused.count) file\(unused.count == 1 ? "" : "s") in blobs that nothing in effect names")
         }
     }
+}
+
+/// The front of a bundle's archive, kept on the disk while the archive passes by.
+private final class ArchiveFront {
+    /// More than the manifest and the tables take up, however they were compressed (docs/format.md, bundle-23).
+    private static let limit = 80 << 20
+    private let scratch: TemporaryDirectory
+    private let file: File
+    private var bytes = 0
+
+    init() throws {
+        let scratch = try TemporaryDirectory(prefix: "edgepack-verify")
+        file = try File.create(FileSystem.join(scratch.path, "front"))
+        self.scratch = scratch
+    }
+
+    func take(_ piece: UnsafeRawBufferPointer) throws {
+        let kept = UnsafeRawBufferPointer(rebasing: piece.prefix(Self.limit - bytes))
+        try file.write(kept)
+        bytes += kept.count
+    }
+
+    /// The digest of the bundle whose archive it is.
+    func readDigest() throws -> SHA256Digest { try BundleReader(threads: 1).readHead(file.path).digest }
 }

@@ -3,7 +3,7 @@ internal import BundleManifest
 package import Deployment
 internal import Digest
 internal import FileSystem
-internal import UpdateFramework
+package import UpdateFramework
 package import WallClock
 
 /// What a box without a network needs of a repository: the signed metadata in full, the documents of some channels, and a
@@ -14,15 +14,12 @@ package struct RepositoryExport {
     /// Below the repository's base; small.
     private let files: [(path: String, bytes: [UInt8])]
     private let acceptanceData: [BundleRecord.Blob]
-    private let blobFolder: BlobFolder
+    private let blobReader: BlobReader
 
     private static let documentLimit = 16 << 20
+    private static let purpose = "what is exported"
 
-    /// Reads what is to be exported.
-    ///
-    /// - Parameters:
-    ///   - platform: one of the bundle's platforms; nil for all.
-    ///   - channel: whose deployments come along; nil for all channels'.
+    /// Reads what is to be exported of a repository in a folder.
     package init(
         of folder: String,
         bundle reference: BundleReference,
@@ -30,17 +27,30 @@ package struct RepositoryExport {
         channel: Channel? = nil,
         now: UTCTime
     ) throws {
-        let first = FileSystem.join(folder, "metadata/1.root.json")
-        guard try FileSystem.statusFollowingLinks(of: first) != nil else {
-            throw RegistryError.notARepository(path: folder)
-        }
-        blobFolder = BlobFolder(of: folder)
-        let root = try FileSystem.read(first, limit: UpdateLimits().rootBytes)
+        let source = RepositorySource(RepositoryDirectory(folder))
+        try self.init(of: source, bundle: reference, platform: platform, channel: channel, now: now)
+    }
+
+    /// Reads what is to be exported.
+    ///
+    /// - Parameters:
+    ///   - root: the root to trust; nil for the repository's own first one.
+    ///   - platform: one of the bundle's platforms; nil for all.
+    ///   - channel: whose deployments come along; nil for all channels'.
+    package init(
+        of source: RepositorySource,
+        root trusted: [UInt8]? = nil,
+        bundle reference: BundleReference,
+        platform: String? = nil,
+        channel: Channel? = nil,
+        now: UTCTime
+    ) throws {
+        guard let root = try source.firstRoot() else { throw RegistryError.notARepository(path: source.name) }
+        blobReader = BlobReader(source: source)
         let store = MemoryMetadataStore()
-        try Updater.trust(root: root, in: store)
-        let repository = RepositoryDirectory(folder)
-        let metadata = RecordingTransport(repository.metadataTransport)
-        let targets = RecordingTransport(repository.targetsTransport)
+        try Updater.trust(root: trusted ?? root, in: store)
+        let metadata = RecordingTransport(source.metadata)
+        let targets = RecordingTransport(source.targets)
         var updater = try Updater(store: store, transport: metadata, updateStart: now)
         try updater.refresh()
         // Loads every role.
@@ -79,11 +89,8 @@ package struct RepositoryExport {
         var copied: Set<SHA256Digest> = []
         for blob in bundles.flatMap({ [$0.record.archive] + $0.record.signatures }) + acceptanceData
         where copied.insert(blob.digest).inserted {
-            try checkThere(blob)
-            _ = try BlobFolder(of: folder.temporaryPath).store(
-                blobFolder.path(of: blob.digest),
-                parts: [(blob.bytes, blob.digest)]
-            )
+            let copy = RepositoryDirectory(folder.temporaryPath)
+            try blobReader.copy(blob, to: copy, neededBy: Self.purpose)
         }
         try folder.commit(durably: true)
     }
@@ -99,35 +106,17 @@ package struct RepositoryExport {
         }
         var carried = files
         for blob in acceptanceData {
-            try checkThere(blob)
-            let bytes = try FileSystem.read(blobFolder.path(of: blob.digest), limit: AppendedFrame.sizeLimit)
-            try Self.requireMatch(bytes, blob)
+            let bytes = try blobReader.bytes(of: blob, limitBytes: AppendedFrame.sizeLimit, neededBy: Self.purpose)
             carried.append((blob.path, bytes))
         }
         let signatures = try bundle.record.signatures.map { blob in
-            try checkThere(blob)
-            let bytes = try FileSystem.read(blobFolder.path(of: blob.digest), limit: AppendedFrame.sizeLimit)
-            try Self.requireMatch(bytes, blob)
+            let bytes = try blobReader.bytes(of: blob, limitBytes: AppendedFrame.sizeLimit, neededBy: Self.purpose)
             return AppendedFrame(tag: AppendedFrame.signatureTag, body: bytes)
         }
         let chain = try OfflineChain(carried, for: path).frame(for: path)
-        try checkThere(bundle.record.archive)
-        let archive = blobFolder.path(of: bundle.record.archive.digest)
-        guard try blobFolder.isWhole(bundle.record.archive) else {
-            throw RegistryError.damaged(path: archive, reason: "its bytes have another SHA-256")
-        }
-        try BundleTail.read(archive).writeCopy(of: archive, to: path, with: signatures + [chain])
-    }
-
-    private static func requireMatch(_ bytes: [UInt8], _ blob: BundleRecord.Blob) throws(RegistryError) {
-        guard SHA256.digest(bytes) == blob.digest else {
-            throw .damaged(path: blob.path, reason: "its bytes have another SHA-256")
-        }
-    }
-
-    private func checkThere(_ blob: BundleRecord.Blob) throws {
-        guard try blobFolder.holds(blob) else {
-            throw RegistryError.blobMissing(digest: blob.digest, neededBy: "what is exported")
+        let folder = FileSystem.parent(of: path)
+        try blobReader.withFile(of: bundle.record.archive, copiedInto: folder, neededBy: Self.purpose) { archive in
+            try BundleTail.read(archive).writeCopy(of: archive, to: path, with: signatures + [chain])
         }
     }
 }

@@ -137,7 +137,7 @@ enum DeployCommand {
         } else {
             terminal.notice(
                 "no wave is open yet: the key of rollouts-\(location.channel.rawValue) is not here; its holder runs "
-                    + "`edgepack rollout \(registry.folder) --endpoint \(location.endpoint) "
+                    + "`edgepack rollout \(registry.name) --endpoint \(location.endpoint) "
                     + "--channel \(location.channel.rawValue) --state running --keys KEYDIR`"
             )
         }

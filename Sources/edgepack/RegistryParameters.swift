@@ -112,7 +112,7 @@ enum RegistryParameters {
         case .published(let lacking):
             terminal.notice(
                 "not in effect yet: the keys of \(lacking.joined(separator: " and ")) are not here; their holder runs "
-                    + "`edgepack repo commit \(registry.folder) --keys KEYDIR`"
+                    + "`edgepack repo commit \(registry.name) --keys KEYDIR`"
             )
         }
         return outcome
