@@ -45,23 +45,24 @@ package enum BundleReference: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension Registry {
-    /// Every bundle that is published, committed or not, in the order of their paths.
+    /// Every bundle that is published, committed or not, in the order of their paths; of several roles that list one, the
+    /// word of the one that boxes ask first.
     package var bundles: [PublishedBundle] { Self.bundles(in: editor) }
 
     static func bundles(in editor: RepositoryEditor) -> [PublishedBundle] {
-        var found: [String: PublishedBundle] = [:]
-        let base = RegistryRole.bundles.name
-        // Teams have roles of their own below `bundles`, whose own word comes first.
-        let teams = editor.roles.keys.filter { $0.text.hasPrefix("\(base)-") }.sorted()
-        for role in [base] + teams {
-            for (path, file) in editor.roles[role]?.targets ?? [:] where found[path] == nil {
-                guard let location = BundleLocation(path: path), let digest = file.hashes.sha256 else { continue }
-                // One that can't be read was not written by this program, and no box takes it; `verify` tells of it.
-                guard let record = try? BundleRecord(custom: file.custom) else { continue }
-                found[path] = PublishedBundle(location: location, digest: digest, record: record)
-            }
-        }
-        return found.sorted { $0.key < $1.key }.map(\.value)
+        RoleLookup(editor.roles).targets(below: "bundles").compactMap(bundle)
+    }
+
+    static func bundle(at location: BundleLocation, in editor: RepositoryEditor) -> PublishedBundle? {
+        RoleLookup(editor.roles).find(location.path).flatMap(bundle)
+    }
+
+    /// Nil for one that can't be read: it was not written by this program, and no box takes it; `verify` tells of it.
+    static func bundle(_ target: FoundTarget) -> PublishedBundle? {
+        guard let location = BundleLocation(path: target.path.text), let digest = target.file.hashes.sha256,
+            let record = try? BundleRecord(custom: target.file.custom)
+        else { return nil }
+        return PublishedBundle(location: location, digest: digest, record: record)
     }
 
     /// The bundles that are meant, best first: what needs more of a box comes before what needs less, so that a box takes

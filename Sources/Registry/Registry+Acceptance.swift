@@ -29,16 +29,24 @@ extension Registry {
 
     /// Publishes labelled data with its metric and bar as the endpoint's next acceptance set; what equals the
     /// newest one is not published again.
+    ///
+    /// - Parameter wanted: who is to list it; nil for the first that may and of which a key is here.
     package mutating func publishAcceptance(
         _ data: String,
         _ request: AcceptanceRequest,
+        as wanted: RegistryRole? = nil,
         keys: KeyFolder
     ) throws -> Changed<PublishedAcceptance> {
-        _ = try signer(of: .acceptance, keys)
+        let known = lookup.listed(below: "acceptance").compactMap { AcceptanceLocation(path: $0.text) }
+        let last = known.filter { $0.endpoint == request.endpoint }.map(\.version).max() ?? 0
+        let next = AcceptanceLocation(endpoint: request.endpoint, version: last + 1)
+        let role = try publisher(of: next.path, as: wanted, keys: keys)
+        _ = try signer(of: role, keys)
         let checked = try AcceptanceData.check(data)
         let blob = try blobs.store(data, parts: [(checked.bytes, checked.digest)])
         let view = self
-        return try change(.acceptance, keys: keys) { editor in
+        return try change(role, keys: keys) { editor in
+            let listed = Set(RoleLookup(editor.roles).listed(below: "acceptance").map(\.text))
             let existing = view.acceptances(in: editor).filter { $0.document.location.endpoint == request.endpoint }
             let newest = existing.max { $0.document.location.version < $1.document.location.version }
             var document = Acceptance(
@@ -61,7 +69,7 @@ extension Registry {
                 )
             }
             // Above those that can't be read here, too.
-            while view.listed(document.location.path, editor, .acceptance) != nil {
+            while listed.contains(document.location.path) {
                 document.location = AcceptanceLocation(
                     endpoint: request.endpoint,
                     version: document.location.version + 1
@@ -78,17 +86,19 @@ extension Registry {
     package var acceptances: [PublishedAcceptance] { acceptances(in: editor) }
 
     func acceptances(in editor: RepositoryEditor) -> [PublishedAcceptance] {
-        var found: [PublishedAcceptance] = []
-        for (path, file) in editor.roles[RegistryRole.acceptance.name]?.targets ?? [:] {
-            guard let location = AcceptanceLocation(path: path), let digest = file.hashes.sha256 else { continue }
-            // What can't be read, a later program may have written; a deployment names sets by version and digest.
-            guard let document = try? Acceptance.parse(try document(path, file), at: location) else { continue }
-            found.append(PublishedAcceptance(document: document, digest: digest))
-        }
-        return found.sorted {
+        RoleLookup(editor.roles).targets(below: "acceptance").compactMap(acceptance).sorted {
             let (left, right) = ($0.document.location, $1.document.location)
             return (left.endpoint, left.version) < (right.endpoint, right.version)
         }
+    }
+
+    /// Nil for one that can't be read, as a later program may have written; a deployment names sets by version and digest.
+    func acceptance(_ target: FoundTarget) -> PublishedAcceptance? {
+        let path = target.path.text
+        guard let location = AcceptanceLocation(path: path), let digest = target.file.hashes.sha256,
+            let document = try? Acceptance.parse(try document(path, target.file), at: location)
+        else { return nil }
+        return PublishedAcceptance(document: document, digest: digest)
     }
 
     /// An endpoint's acceptance set, the newest where no version is given. Throws `notPublished`.

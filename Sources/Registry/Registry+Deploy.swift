@@ -46,20 +46,35 @@ extension Registry {
     }
 
     /// Publishes the endpoint's next deployment. Nothing moves before its rollout is opened.
-    package mutating func deploy(_ request: DeploymentRequest, keys: KeyFolder) throws -> Changed<PublishedDeployment> {
+    ///
+    /// - Parameter wanted: who is to list it; nil for the first that may and of which a key is here.
+    package mutating func deploy(
+        _ request: DeploymentRequest,
+        as wanted: RegistryRole? = nil,
+        keys: KeyFolder
+    ) throws -> Changed<PublishedDeployment> {
         let view = self
-        return try change(.deployments(request.channel), keys: keys) { editor in
+        let next = DeploymentLocation(
+            channel: request.channel,
+            endpoint: request.endpoint,
+            serial: Self.nextSerial(of: request.endpoint, in: request.channel, editor)
+        )
+        let role = try publisher(of: next.path, as: wanted, keys: keys)
+        return try change(role, keys: keys) { editor in
             let earlier = view.deployments(of: request.endpoint, in: request.channel, editor)
-            // Above those that can't be read here, too.
-            let listed = editor.roles[RegistryRole.deployments(request.channel).name]?.targets.keys
-                .compactMap { DeploymentLocation(path: $0) }.filter { $0.endpoint == request.endpoint }
-            let serial = (listed?.map(\.serial).max() ?? 0) + 1
+            let serial = Self.nextSerial(of: request.endpoint, in: request.channel, editor)
             let document = try view.deployment(request, serial: serial, after: earlier.map(\.document), editor)
             let bytes = try document.encoded()
             let new = NewDocument(bytes, as: try targetPath(document.location.path))
             let published = PublishedDeployment(document: document, digest: SHA256.digest(bytes))
             return .listing([new], result: published)
         }
+    }
+
+    /// Above all that any role lists, also what can't be read here or found by a box.
+    private static func nextSerial(of endpoint: EndpointName, in channel: Channel, _ editor: RepositoryEditor) -> Int {
+        let listed = RoleLookup(editor.roles).listed(below: "deployments/\(channel.rawValue)/\(endpoint)")
+        return (listed.compactMap { DeploymentLocation(path: $0.text)?.serial }.max() ?? 0) + 1
     }
 
     private func deployment(
@@ -130,12 +145,13 @@ extension Registry {
         _ editor: RepositoryEditor
     ) -> [PublishedDeployment] {
         var found: [PublishedDeployment] = []
-        for (path, file) in editor.roles[RegistryRole.deployments(channel).name]?.targets ?? [:] {
-            guard let location = DeploymentLocation(path: path), let digest = file.hashes.sha256,
-                endpoint == nil || location.endpoint == endpoint
+        let folder = "deployments/\(channel.rawValue)" + (endpoint.map { "/\($0)" } ?? "")
+        for target in RoleLookup(editor.roles).targets(below: folder) {
+            let path = target.path.text
+            guard let location = DeploymentLocation(path: path), let digest = target.file.hashes.sha256,
+                // What can't be read, a later program may have written.
+                let document = try? Deployment.parse(try document(path, target.file), at: location)
             else { continue }
-            // What can't be read, a later program may have written.
-            guard let document = try? Deployment.parse(try document(path, file), at: location) else { continue }
             found.append(PublishedDeployment(document: document, digest: digest))
         }
         return found.sorted {
@@ -167,18 +183,25 @@ extension Registry {
     /// Moves, pauses or aborts the endpoint's newest deployment, or opens it. Its epoch is above the last one's.
     ///
     /// Throws `notPublished` where nothing is deployed, `noSuchWave` for a wave that was not signed.
-    package mutating func roll(_ request: RolloutRequest, keys: KeyFolder) throws -> Changed<Rollout> {
+    ///
+    /// - Parameter wanted: who is to list it; nil for the first that may and of which a key is here.
+    package mutating func roll(
+        _ request: RolloutRequest,
+        as wanted: RegistryRole? = nil,
+        keys: KeyFolder
+    ) throws -> Changed<Rollout> {
         let view = self
-        return try change(.rollouts(request.channel), keys: keys) { editor in
+        let place = RolloutLocation(channel: request.channel, endpoint: request.endpoint)
+        let role = try publisher(of: place.path, as: wanted, keys: keys)
+        return try change(role, keys: keys) { editor in
             let deployments = view.deployments(of: request.endpoint, in: request.channel, editor)
             guard let newest = deployments.last else {
                 let what = "a deployment of endpoint \(request.endpoint) in channel \(request.channel.rawValue)"
                 throw RegistryError.notPublished(what: what, known: [])
             }
-            let location = RolloutLocation(channel: request.channel, endpoint: request.endpoint)
-            let previous = view.rollout(at: location, editor)
+            let previous = view.rollout(at: place, editor)
             let rollout = try Self.next(request, newest, previous, among: deployments)
-            let new = NewDocument(try rollout.encoded(), as: try targetPath(location.path))
+            let new = NewDocument(try rollout.encoded(), as: try targetPath(place.path))
             return .listing([new], result: rollout)
         }
     }
@@ -227,9 +250,14 @@ extension Registry {
 
     /// Nil as well where it can't be read: a box then holds still, and the next one takes its place.
     func rollout(at location: RolloutLocation, _ editor: RepositoryEditor) -> Rollout? {
-        let role = RegistryRole.rollouts(location.channel).name
-        guard let file = editor.roles[role]?.targets[location.path] else { return nil }
-        return try? Rollout.parse(try document(location.path, file), at: location)
+        guard let found = RoleLookup(editor.roles).find(location.path) else { return nil }
+        return try? Rollout.parse(try document(location.path, found.file), at: location)
+    }
+
+    /// Whether a key is here that may open the endpoint's rollout.
+    package func canRoll(_ endpoint: EndpointName, in channel: Channel, keys: KeyFolder) throws -> Bool {
+        let path = try targetPath(RolloutLocation(channel: channel, endpoint: endpoint).path)
+        return try lookup.roles(covering: path).compactMap { RegistryRole($0.text) }.contains(where: keys.holds)
     }
 }
 

@@ -35,29 +35,29 @@ extension Registry {
     /// and lists the manifest. `commit` puts it into effect.
     ///
     /// Throws `versionTaken` where other content is published under its name, version and platform.
+    ///
+    /// - Parameter wanted: who is to list it; nil for the first that may and of which a key is here.
     package mutating func publish(
         _ path: String,
         note: PublishingNote,
+        as wanted: RegistryRole? = nil,
         keys: KeyFolder,
         threads: Int
     ) throws -> Changed<Publishing> {
-        _ = try signer(of: .bundles, keys)
+        let head = try BundleReader(threads: 1).readHead(path).manifest
+        let role = try publisher(of: Self.location(of: head).path, as: wanted, keys: keys)
+        _ = try signer(of: role, keys)
         let archive = try BundleReader(threads: threads).read(path, visitor: CheckingVisitor())
-        let manifest = archive.head.manifest
-        let location = BundleLocation(
-            name: manifest.name,
-            version: manifest.version,
-            platform: manifest.platform.description
-        )
+        let location = Self.location(of: archive.head.manifest)
         try Self.refuseOther(archive.head.digest, at: location, in: editor)
         let blob = try storeBlob(archive, path)
         let signatures = try archive.appended.filter { $0.tag == AppendedFrame.signatureTag }
             .map { try blobs.store($0.body) }
         let target = try targetPath(location.path)
         let now = now
-        return try change(.bundles, keys: keys) { editor in
+        return try change(role, keys: keys) { editor in
             try Self.refuseOther(archive.head.digest, at: location, in: editor)
-            let known = Self.bundles(in: editor).first { $0.location == location }
+            let known = Self.bundle(at: location, in: editor)
             var record =
                 known?.record
                 ?? BundleRecord(
@@ -82,6 +82,10 @@ extension Registry {
         }
     }
 
+    private static func location(of manifest: Manifest) -> BundleLocation {
+        BundleLocation(name: manifest.name, version: manifest.version, platform: manifest.platform.description)
+    }
+
     /// The built file, as the strict reader saw it. Another archive of the same bundle, as another compressor makes it,
     /// doesn't take the place of the published one.
     private func storeBlob(_ archive: BundleReader.Archive, _ path: String) throws -> BundleRecord.Blob {
@@ -98,7 +102,7 @@ extension Registry {
         at location: BundleLocation,
         in editor: RepositoryEditor
     ) throws {
-        guard let published = bundles(in: editor).first(where: { $0.location == location }) else { return }
+        guard let published = bundle(at: location, in: editor) else { return }
         guard published.digest == digest else {
             throw RegistryError.versionTaken(path: location.path, published: published.digest, offered: digest)
         }
@@ -113,16 +117,15 @@ extension Registry {
             if try !blobs.holds(blob) { missing.append("\(blob.path) is missing, and \(path) names it") }
         }
         let committed = editor.snapshot?.body
-        func isNew(_ role: RoleName) -> Bool {
-            editor.roles[role].map { committed?[role]?.version != $0.version } ?? false
-        }
-        let bundleRoles = editor.roles.keys.filter { $0.text.hasPrefix(RegistryRole.bundles.text) }
-        for bundle in bundleRoles.contains(where: isNew) ? bundles : [] {
-            for blob in [bundle.record.archive] + bundle.record.signatures { try look(blob, bundle.location.path) }
-        }
-        for acceptance in isNew(RegistryRole.acceptance.name) ? acceptances : [] {
-            let document = acceptance.document
-            try look(BundleRecord.Blob(digest: document.data, bytes: document.dataBytes), document.location.path)
+        let fresh = Set(editor.roles.filter { committed?[$0.key]?.version != $0.value.version }.keys)
+        guard !fresh.isEmpty else { return [] }
+        let found = lookup.targets(below: "bundles") + lookup.targets(below: "acceptance")
+        for target in found where fresh.contains(target.role) {
+            if let bundle = Self.bundle(target) {
+                for blob in [bundle.record.archive] + bundle.record.signatures { try look(blob, target.path.text) }
+            } else if let document = acceptance(target)?.document {
+                try look(BundleRecord.Blob(digest: document.data, bytes: document.dataBytes), target.path.text)
+            }
         }
         return missing
     }

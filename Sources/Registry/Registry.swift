@@ -165,10 +165,7 @@ extension Registry {
         return signer
     }
 
-    func keyIDs(of role: RegistryRole) -> [String] {
-        if role.isTopLevel { return editor.root.body.keys(of: role.name).keyIDs }
-        return editor.roles[.targets]?.delegations?[role.name]?.keys.keyIDs ?? []
-    }
+    func keyIDs(of role: RegistryRole) -> [String] { authorities(over: role).flatMap(\.roleKeys.keyIDs) }
 
     /// Whether something was published that is not in effect yet.
     package var hasUncommitted: Bool {

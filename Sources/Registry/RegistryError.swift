@@ -18,6 +18,12 @@ package enum RegistryError: ExplainedError, Equatable {
     case keyMissing(role: String, path: String)
     /// The key at the path is not the one that the repository trusts for the role.
     case wrongKey(role: String, path: String)
+    /// Nobody delegates to a role of this name.
+    case unknownRole(String, known: [String])
+    /// No client asks the role (nil: any role) for the path.
+    case notTrusted(role: String?, path: String, able: [String])
+    /// A role that a client asks before lists the path, so that what the other one says of it counts for nothing.
+    case hidden(path: String, role: String, by: String)
     /// Others have published other content under this name, version and platform.
     case versionTaken(path: String, published: SHA256Digest, offered: SHA256Digest)
     /// The repository lists no such thing.
@@ -47,6 +53,15 @@ package enum RegistryError: ExplainedError, Equatable {
         case .badPolicy(let reason): "the repository's registry.json can't be read: \(reason)"
         case .keyMissing(let role, let path): "the key of role \(role) is missing: there is no \(path)"
         case .wrongKey(let role, let path): "\(path) is not a key that the repository trusts for role \(role)"
+        case .unknownRole(let role, let known):
+            "the repository has no role \(role); its roles are \(known.joined(separator: ", "))"
+        case .notTrusted(let role?, let path, let able):
+            "role \(role) is not trusted with \(path)"
+                + (able.isEmpty
+                    ? "; no role is" : "; \(able.joined(separator: ", ")) \(able.count == 1 ? "is" : "are")")
+        case .notTrusted(nil, let path, _): "no role of the repository is trusted with \(path)"
+        case .hidden(let path, let role, let by):
+            "\(path) is listed by role \(by), which boxes ask before \(role): nothing that \(role) says of it counts"
         case .versionTaken(let path, let published, let offered):
             "\(path) is published with other content: sha256:\(published), not sha256:\(offered)"
         case .notPublished(let what, let known):
@@ -74,6 +89,11 @@ package enum RegistryError: ExplainedError, Equatable {
             "bring it back from a copy; edgepack repo verify lists all that is wrong"
         case .keyMissing: "whoever holds that key has to run this, or --keys names another folder"
         case .wrongKey: "--keys names the keys of another repository, or the role's key was rotated"
+        case .unknownRole(let role, let known):
+            NearestName.nearest(to: role, among: known).map { "did you mean \($0)?" }
+                ?? "edgepack repo delegate makes a role"
+        case .notTrusted: "edgepack repo delegate gives a role its paths"
+        case .hidden(_, _, let by): "whoever holds the key of \(by) has to publish it"
         case .versionTaken: "a version is never changed: build it under the next one"
         case .notPublished: "publish it first: edgepack publish FILE --to REPO --keys KEYDIR"
         case .revoked: "deploy another version; edgepack revoke --lift takes a revocation back"
@@ -86,9 +106,9 @@ package enum RegistryError: ExplainedError, Equatable {
     package var exitCode: ExitCode {
         switch self {
         case .exists, .versionTaken: .cannotCreate
-        case .notARepository, .keyMissing, .notPublished: .noInput
+        case .notARepository, .keyMissing, .notPublished, .unknownRole: .noInput
         case .tooNew, .badPolicy: .configuration
-        case .wrongKey, .otherRepository: .noPermission
+        case .wrongKey, .otherRepository, .notTrusted, .hidden: .noPermission
         case .revoked, .belowFloor, .noSuchWave, .contradiction: .failed
         case .damaged, .badRecord, .blobMissing: .dataError
         }

@@ -79,19 +79,12 @@ package struct RepositoryCheck {
             problems.append(Problem(path: "metadata", text: error.message))
             metadataExitCode = error.exitCode
             // One role that can't be verified: what the others list is checked all the same.
-            targets = RegistryRole.delegated.flatMap { role in
-                role.paths.flatMap { (try? updater.targets(below: Self.folder(of: $0))) ?? [] }
-            }
+            targets = updater.targetsBesideDamage()
         }
         noteExpiries(updater, now)
         collect(targets)
         for target in targets { try check(target, updater, source.targets, progress) }
         try noteUnused()
-    }
-
-    /// What of a pattern comes before its first star: `deployments/prod`.
-    private static func folder(of pattern: PathPattern) -> String {
-        pattern.text.split(separator: "/").prefix { !$0.contains("*") }.joined(separator: "/")
     }
 
     private mutating func noteExpiries(_ updater: Updater, _ now: UTCTime) {

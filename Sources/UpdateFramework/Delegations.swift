@@ -53,6 +53,27 @@ package struct Delegations: Sendable, Equatable {
         dropUnusedKeys()
     }
 
+    /// Delegates to `role`, with exactly these keys: before another role, or where it was, or at the end of the order.
+    package mutating func place(_ role: DelegatedRole, keys placed: [MetadataKey], before other: RoleName? = nil) {
+        var role = role
+        role.keys.keyIDs = []
+        for key in placed where !role.keys.keyIDs.contains(key.id) {
+            keys[key.id] = key
+            role.keys.keyIDs.append(key.id)
+        }
+        var index = roles.firstIndex { $0.name == role.name }
+        if let found = index, other != nil {
+            roles.remove(at: found)
+            index = nil
+        }
+        if let index {
+            roles[index] = role
+        } else {
+            roles.insert(role, at: roles.firstIndex { $0.name == other } ?? roles.endIndex)
+        }
+        dropUnusedKeys()
+    }
+
     /// Takes the delegation back; false where there was none.
     package mutating func undelegate(_ name: RoleName) -> Bool {
         guard let index = roles.firstIndex(where: { $0.name == name }) else { return false }
