@@ -62,7 +62,7 @@ enum AcceptanceCommand {
         arguments: [data],
         options: [
             RegistryParameters.endpoint, metric, moreIsBetter, bar, incumbentBar, output, RegistryParameters.to,
-            RegistryParameters.keys, SharedParameters.json,
+            RegistryParameters.keys, RegistryParameters.publishingRole, SharedParameters.json,
         ],
         exitCodes: [.signatureInvalid, .dataError, .noInput, .ioError, .tryAgain, .noPermission, .configuration],
         run: publish
@@ -80,7 +80,12 @@ enum AcceptanceCommand {
         )
         let keys = try RegistryParameters.keys(arguments, terminal)
         var registry = try RegistryParameters.open(arguments, keys)
-        let changed = try registry.publishAcceptance(arguments[data], request, keys: keys)
+        let changed = try registry.publishAcceptance(
+            arguments[data],
+            request,
+            as: arguments[RegistryParameters.publishingRole],
+            keys: keys
+        )
         let (acceptance, isNew) = (changed.result, changed.effect.isChange)
         let document = acceptance.document
         terminal.notice(

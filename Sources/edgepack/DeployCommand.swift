@@ -86,8 +86,8 @@ enum DeployCommand {
         "deploy",
         summary: "say what an endpoint runs on the boxes of a channel",
         discussion: [
-            "Signs the endpoint's next deployment, with the next serial. Where the key of rollouts-CHANNEL is in KEYDIR "
-                + "its first wave is opened too; without waves that is every box. Boxes judge a bundle by "
+            "Signs the endpoint's next deployment, with the next serial. Where a key for its rollout is in KEYDIR, that of "
+                + "rollouts-CHANNEL or of a team, its first wave is opened too; without waves that is every box. Boxes judge a bundle by "
                 + "themselves before they switch, and go back if it fails while it is observed.",
             "Without --soak it is observed for \(Gates.defaultSoak.seconds) seconds. Without a limit of its own "
                 + "for crashes none is forgiven, and without one for errorRate at most "
@@ -109,7 +109,8 @@ enum DeployCommand {
         options: [
             RegistryParameters.endpoint, RegistryParameters.channel, RegistryParameters.to, RegistryParameters.keys,
             reason, RegistryParameters.author, absent, selector, priority, acceptance, soak, soakSamples, errorRate,
-            limits, waves, fallback, minimumVersion, deadline, freshness, interfaceChange, SharedParameters.json,
+            limits, waves, fallback, minimumVersion, deadline, freshness, interfaceChange,
+            RegistryParameters.publishingRole, SharedParameters.json,
         ],
         exitCodes: [
             .signatureInvalid, .dataError, .noInput, .ioError, .tryAgain, .noPermission, .configuration,
@@ -121,11 +122,11 @@ enum DeployCommand {
         let request = try request(arguments)
         let keys = try RegistryParameters.keys(arguments, terminal)
         var registry = try RegistryParameters.open(arguments, keys)
-        let deployed = try registry.deploy(request, keys: keys).result
+        let deployed = try registry.deploy(request, as: arguments[RegistryParameters.publishingRole], keys: keys).result
         let location = deployed.document.location
         terminal.notice("deployment \(location.serial) of \(location.endpoint) in \(location.channel.rawValue)")
         var rollout: Rollout?
-        if try keys.holds(.rollouts(location.channel)) {
+        if try registry.canRoll(location.endpoint, in: location.channel, keys: keys) {
             let opening = Registry.RolloutRequest(
                 channel: location.channel,
                 endpoint: location.endpoint,
@@ -136,7 +137,7 @@ enum DeployCommand {
             rollout = opened
         } else {
             terminal.notice(
-                "no wave is open yet: the key of rollouts-\(location.channel.rawValue) is not here; its holder runs "
+                "no wave is open yet: no key for rollouts in \(location.channel.rawValue) is here; its holder runs "
                     + "`edgepack rollout \(registry.name) --endpoint \(location.endpoint) "
                     + "--channel \(location.channel.rawValue) --state running --keys KEYDIR`"
             )

@@ -30,6 +30,7 @@ enum PublishCommand {
         arguments: [files],
         options: [
             RegistryParameters.to, RegistryParameters.keys, reason, tags, RegistryParameters.author,
+            RegistryParameters.publishingRole,
             SharedParameters.threads, SharedParameters.json,
         ],
         exitCodes: [
@@ -46,7 +47,13 @@ enum PublishCommand {
         var registry = try RegistryParameters.open(arguments, keys)
         let code = try terminal.forEach(arguments[files]) { path in
             let threads = SharedParameters.threads(arguments)
-            let result = try registry.publish(path, note: note, keys: keys, threads: threads).result
+            let result = try registry.publish(
+                path,
+                note: note,
+                as: arguments[RegistryParameters.publishingRole],
+                keys: keys,
+                threads: threads
+            ).result
             try report(result, path, arguments, terminal)
             return .done
         }

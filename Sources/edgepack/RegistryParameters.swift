@@ -47,13 +47,18 @@ enum RegistryParameters {
         completion: .choices(RegistryRole.all.map(\.text)),
         read: { (text: String) throws(InvalidValue) in
             guard let role = RegistryRole(text) else {
-                let names = RegistryRole.all.map(\.text)
-                let nearest = NearestName.nearest(to: text, among: names)
-                throw InvalidValue(text, "is not one of \(names.joined(separator: ", "))", nearest: nearest)
+                let rule = "1 to 64 lowercase letters, digits, '.', '_' and '-', with a letter or digit at both ends"
+                throw InvalidValue(text, "is not \(rule)")
             }
             return role
         },
         show: { $0.text }
+    )
+
+    static let publishingRole = Option.optional(
+        "role",
+        role,
+        summary: "who says so; without it the first role that boxes ask for it and of which a key is in KEYDIR"
     )
 
     static let bundle = ValueType<BundleReference>(

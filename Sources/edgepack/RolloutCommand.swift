@@ -29,8 +29,8 @@ enum RolloutCommand {
         ],
         arguments: [RegistryParameters.repository],
         options: [
-            RegistryParameters.endpoint, RegistryParameters.channel, state, open, reason, RegistryParameters.keys,
-            SharedParameters.json,
+            RegistryParameters.endpoint, RegistryParameters.channel, state, open, reason,
+            RegistryParameters.publishingRole, RegistryParameters.keys, SharedParameters.json,
         ],
         exitCodes: [.signatureInvalid, .dataError, .noInput, .ioError, .tryAgain, .noPermission, .configuration],
         run: run
@@ -50,7 +50,7 @@ enum RolloutCommand {
             keys: keys,
             now: RegistryParameters.now
         )
-        let rollout = try registry.roll(request, keys: keys).result
+        let rollout = try registry.roll(request, as: arguments[RegistryParameters.publishingRole], keys: keys).result
         let outcome = try RegistryParameters.commit(&registry, keys, terminal)
         guard arguments[SharedParameters.json] else {
             try terminal.writeLine(

@@ -34,7 +34,7 @@ import Testing
                 targets.delegations = delegations
             }
         }
-        try sample.registry.refresh(role, keys: sample.keys)
+        _ = try sample.registry.refresh(role, keys: sample.keys)
         return role
     }
 
@@ -86,7 +86,7 @@ import Testing
         try Self.delegate("bundles-sorting", "bundles/sample/*/*", in: sample, before: .models)
         let note = Registry.PublishingNote(publisher: "test")
         let path = try sample.bundle("1")
-        let chosen = try sample.registry.publish(path, note: note, as: .bundles, keys: sample.keys, threads: 1)
+        let chosen = try sample.registry.publish(path, note: note, as: .bundles, keys: sample.keys, threads: 1).result
         #expect(
             sample.registry.editor.roles[RegistryRole.bundles.name]?.targets.keys.first == chosen.bundle.location.path
         )
