@@ -29,19 +29,20 @@ package struct TargetSearch: Sendable {
         next = .see([.targets])
     }
 
-    /// Takes in the role that `next` asked for.
-    package mutating func visit(_ metadata: TargetsMetadata) throws(UpdateError) {
+    /// Takes in the role that `next` asked for; nil for one that no snapshot lists, which counts as one that lists nothing
+    /// and delegates to nobody.
+    package mutating func visit(_ metadata: TargetsMetadata?) throws(UpdateError) {
         guard case .see(let chain) = next, let role = chain.last else { return }
         visited.insert(role)
         // 5.6.7.1
-        if let file = metadata.targets[path.text] {
+        if let file = metadata?.targets[path.text] {
             next = .found(FoundTarget(path: path, file: file, role: role))
             return
         }
         // 5.6.7.2: delegations in their order. Behind a terminating one nothing is considered, neither here nor in the
         // roles above.
         var children: [[RoleName]] = []
-        for delegated in metadata.delegations?.roles ?? [] where delegated.covers(path) {
+        for delegated in metadata?.delegations?.roles ?? [] where delegated.covers(path) {
             children.append(chain + [delegated.name])
             if delegated.isTerminating {
                 open = []

@@ -6,7 +6,8 @@ package import WallClock
 /// that builds on it is fetched. After an error the store holds what was trusted up to there, and the next update goes on.
 package struct Updater {
     package private(set) var trusted: TrustedMetadata
-    /// What somebody who looks after the box may want to know, as sentences: stored files that were of no use.
+    /// What somebody who looks after the box may want to know, as sentences: stored files that were of no use, delegated
+    /// roles that the snapshot doesn't list.
     package private(set) var notices: [String] = []
     private let store: any MetadataStore
     private let transport: any RepositoryTransport
@@ -191,12 +192,26 @@ extension Updater {
         return loaded
     }
 
+    /// The last role of the chain as `load` has it; nil, with a notice, for a delegated role that the snapshot doesn't list:
+    /// its metadata is never fetched, and it counts as one that lists nothing (docs/adr/0026).
+    private mutating func loadIfListed(_ chain: [RoleName]) throws -> TargetsMetadata? {
+        do {
+            return try load(chain)
+        } catch UpdateError.notListed(let role, let snapshotVersion) where chain.count > 1 {
+            let notice =
+                "role \(role) is delegated to, but snapshot version \(snapshotVersion) does not list it: nothing that "
+                + "it may list is there"
+            if !notices.contains(notice) { notices.append(notice) }
+            return nil
+        }
+    }
+
     /// 5.6.7: what the repository says of a target, or nil where no role lists it. After `refresh`.
     package mutating func find(_ path: TargetPath) throws -> FoundTarget? {
         var search = TargetSearch(path, visitedRoles: trusted.limits.visitedRoles)
         while true {
             switch search.next {
-            case .see(let chain): try search.visit(try load(chain))
+            case .see(let chain): try search.visit(try loadIfListed(chain))
             case .found(let target): return target
             case .notFound: return nil
             }
@@ -205,7 +220,8 @@ extension Updater {
 
     /// Every target below a folder ("" for all), by path: each as `find` would find it. After `refresh`.
     ///
-    /// Loads all roles that may list something there, so a role that can't be verified is an error, not a gap.
+    /// Loads all roles that may list something there, so a role that can't be verified is an error, not a gap; one that the
+    /// snapshot doesn't list is passed over, as `find` does.
     package mutating func targets(below folder: String) throws -> [FoundTarget] {
         var paths: Set<TargetPath> = []
         var visited: Set<RoleName> = []
@@ -216,7 +232,7 @@ extension Updater {
                 throw UpdateError.searchTooLong(path: folder, limit: trusted.limits.visitedRoles)
             }
             visited.insert(role)
-            let metadata = try load(chain)
+            guard let metadata = try loadIfListed(chain) else { continue }
             for text in metadata.targets.keys where folder.isEmpty || text.hasPrefix(folder + "/") {
                 if let path = TargetPath(text) { paths.insert(path) }
             }

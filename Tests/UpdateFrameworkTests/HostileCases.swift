@@ -344,7 +344,7 @@ extension HostileCase {
         },
         .file(
             "of a role that no snapshot lists",
-            "role ghost is delegated to, but snapshot version 3 does not list it",
+            "not found",
             target: "team/ghost"
         ) {
             let ghost = SampleRepository.delegation(RoleName("ghost") ?? team, paths: ["team/*"], keys: [keys[5]])
