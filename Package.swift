@@ -228,6 +228,14 @@ let package = Package(
             ]
         ),
         tests(
+            "ConformanceTests",
+            [
+                "Crypto", "Digest", "FileSystem", "HTTPServer", "JSON", "Processes", "UnixSockets", "UpdateFramework",
+                "WallClock",
+            ],
+            exclude: ["public-suite.txt"]
+        ),
+        tests(
             "ContainmentTests",
             [
                 "Containment", "Diagnostics", "Digest", "FileSystem", "Processes", "RuntimeControl", "RuntimeLaunch",
