@@ -33,9 +33,9 @@ package struct PrivateKeySigner: MetadataSigner {
 package struct MetadataDocument<Body: MetadataBody>: Sendable {
     package let role: RoleName
     package let body: Body
-    package private(set) var signatures: [MetadataSignature]
+    package internal(set) var signatures: [MetadataSignature]
     /// What is signed: the canonical form of `signed`, with every field that was read.
-    private let signedBytes: [UInt8]
+    package let signedBytes: [UInt8]
     private let signed: JSONValue
 
     /// How many values a document may hold: what 5 MB of targets with a digest each hold, one and a half times.

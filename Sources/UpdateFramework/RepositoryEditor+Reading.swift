@@ -1,0 +1,156 @@
+extension RepositoryEditor {
+    /// Reads a repository as it stands. Roots are checked each by the one before; whether the first is to be trusted is
+    /// for those to say who trust it.
+    package init(opening storage: any RepositoryStorage, limits: UpdateLimits = UpdateLimits()) throws {
+        var versions: [RoleName: [Int]] = [:]
+        for name in try storage.metadataNames() {
+            guard let (version, role) = Self.versioned(name) else { continue }
+            versions[role, default: []].append(version)
+        }
+        self.init(
+            storage: storage,
+            root: try Self.newestRoot(storage, versions[.root] ?? [], limits),
+            limits: limits
+        )
+        highestVersions = versions.compactMapValues { $0.max() }
+        try readOnlineRoles()
+        try readTargets(versions)
+    }
+
+    /// `7.bundles.json` is version 7 of bundles.
+    private static func versioned(_ name: String) -> (Int, RoleName)? {
+        guard name.hasSuffix(".json"), let dot = name.firstIndex(of: "."), let version = Int(name[..<dot]),
+            MetadataHeader.versions.contains(version),
+            let role = RoleName(String(name[name.index(after: dot)...].dropLast(5)))
+        else { return nil }
+        return (version, role)
+    }
+
+    private static func newestRoot(
+        _ storage: any RepositoryStorage,
+        _ versions: [Int],
+        _ limits: UpdateLimits
+    ) throws -> MetadataDocument<RootMetadata> {
+        let sorted = versions.sorted()
+        guard let first = sorted.first, let last = sorted.last else {
+            throw RepositoryError.incomplete(missing: "root")
+        }
+        var newest: MetadataDocument<RootMetadata>?
+        for version in first...last {
+            let name = "\(version).\(RoleName.root.listedName)"
+            guard let bytes = try storage.read(.metadata(name), limitBytes: limits.rootBytes) else {
+                throw RepositoryError.rootGap(version: version)
+            }
+            let document = try MetadataDocument<RootMetadata>(parsing: bytes, as: .root, limitBytes: limits.rootBytes)
+            try checkRoot(document, after: newest?.body, version: version)
+            newest = document
+        }
+        guard let newest else { throw RepositoryError.incomplete(missing: "root") }
+        return newest
+    }
+
+    private static func checkRoot(
+        _ document: MetadataDocument<RootMetadata>,
+        after previous: RootMetadata?,
+        version: Int
+    ) throws(UpdateError) {
+        for authority in SigningAuthority.overRoot(document.body, after: previous) { try document.verify(authority) }
+        guard document.body.version == version else {
+            throw .wrongVersion(
+                role: .root,
+                found: document.body.version,
+                expected: version,
+                statedBy: "its file name"
+            )
+        }
+    }
+
+    private mutating func readOnlineRoles() throws {
+        let name = RepositoryPath.metadata(RoleName.timestamp.listedName)
+        guard let bytes = try storage.read(name, limitBytes: limits.timestampBytes) else { return }
+        timestampBytes = bytes
+        let timestamp = try MetadataDocument<TimestampMetadata>(
+            parsing: bytes,
+            as: .timestamp,
+            limitBytes: limits.timestampBytes
+        )
+        let version = timestamp.body.snapshot.version
+        let path = RepositoryPath.metadata("\(version).\(RoleName.snapshot.listedName)")
+        guard let bytes = try storage.read(path, limitBytes: limits.snapshotBytes) else {
+            throw RepositoryError.incomplete(missing: path.description)
+        }
+        try timestamp.body.snapshot.check(bytes, file: path.description)
+        snapshot = try MetadataDocument(parsing: bytes, as: .snapshot, limitBytes: limits.snapshotBytes)
+        self.timestamp = timestamp
+    }
+
+    /// Walks the delegations and takes the newest valid version of each role, not below the committed one.
+    private mutating func readTargets(_ versions: [RoleName: [Int]]) throws {
+        var open: [RoleName] = [.targets]
+        var visited: Set<RoleName> = []
+        while let role = open.popLast() {
+            guard visited.insert(role).inserted else { continue }
+            let committed = snapshot?.body[role]?.version ?? 1
+            for version in (versions[role] ?? []).sorted(by: >) where version >= committed {
+                let name = "\(version).\(role.listedName)"
+                guard let bytes = try storage.read(.metadata(name), limitBytes: limits.targetsBytes) else { continue }
+                do throws(UpdateError) {
+                    let document = try verified(bytes, role: role, version: version)
+                    take(document, role, bytes)
+                    break
+                } catch {
+                    guard version == committed, takeCommitted(bytes, role, reason: error.message) else {
+                        rejected.append((name, error.message))
+                        continue
+                    }
+                }
+            }
+            open += (roles[role]?.delegations?.roles ?? []).map(\.name).reversed()
+        }
+    }
+
+    mutating func take(_ metadata: TargetsMetadata, _ role: RoleName, _ bytes: [UInt8]) {
+        roles[role] = metadata
+        files[role] = MetaFile(version: metadata.version, length: bytes.count, hashes: FileHashes(of: bytes))
+        needSignature[role] = nil
+    }
+
+    /// Takes over what the keeper's snapshot lists, though its signatures don't suffice any more: the next version is to
+    /// be made from it. False where the bytes are not what was listed.
+    private mutating func takeCommitted(_ bytes: [UInt8], _ role: RoleName, reason: String) -> Bool {
+        guard let listed = snapshot?.body[role], (try? listed.check(bytes, file: role.listedName)) != nil,
+            let document = try? MetadataDocument<TargetsMetadata>(
+                parsing: bytes,
+                as: role,
+                limitBytes: limits.targetsBytes
+            )
+        else { return false }
+        take(document.body, role, bytes)
+        needSignature[role] = reason
+        return true
+    }
+
+    /// A version of a role as its delegators want it.
+    func verified(_ bytes: [UInt8], role: RoleName, version: Int) throws(UpdateError) -> TargetsMetadata {
+        let document = try MetadataDocument<TargetsMetadata>(
+            parsing: bytes,
+            as: role,
+            limitBytes: limits.targetsBytes
+        )
+        for authority in authorities(over: role) { try document.verify(authority) }
+        guard document.body.version == version else {
+            throw .wrongVersion(
+                role: role,
+                found: document.body.version,
+                expected: version,
+                statedBy: "its file name"
+            )
+        }
+        return document.body
+    }
+
+    /// Whoever names keys for `targets` or a role below it; all must be content. None where nobody delegates to it.
+    func authorities(over role: RoleName) -> [SigningAuthority] {
+        SigningAuthority.over(role, root: root.body, delegators: roles)
+    }
+}
