@@ -34,12 +34,13 @@ package struct DSSEEnvelope: Sendable, Equatable {
         self.signatures = signatures
     }
 
-    /// An envelope with one signature by `key`.
+    /// An envelope with one signature by `key`. Throws for other keys than ECDSA's: OMS v1.0 has no others.
     package static func signed(
         payloadType: String,
         payload: [UInt8],
         key: PrivateKey
     ) throws(CryptoError) -> DSSEEnvelope {
+        _ = try key.curve(for: "sign bundles")
         let bytes = try key.sign(preAuthenticationEncoding(payloadType: payloadType, payload: payload))
         return DSSEEnvelope(
             payloadType: payloadType,

@@ -12,6 +12,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
@@ -22,6 +23,59 @@
 /// Makes a key pair on a named curve ("P-256", "P-384", "P-521"). The caller frees it with EVP_PKEY_free; null on failure.
 static inline EVP_PKEY *copenssl_generate_ec_key(const char *curve) {
     return EVP_EC_gen(curve);
+}
+
+/// Makes an Ed25519 key pair. The caller frees it with EVP_PKEY_free; null on failure.
+static inline EVP_PKEY *copenssl_generate_ed25519_key(void) {
+    return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+}
+
+/// Makes an RSA key pair with the public exponent 65537. The caller frees it with EVP_PKEY_free; null on failure.
+static inline EVP_PKEY *copenssl_generate_rsa_key(unsigned int bits) {
+    return EVP_RSA_gen(bits);
+}
+
+/// How the key that a PKCS #8 is encrypted with comes from the passphrase (RFC 8018, RFC 7914).
+typedef enum {
+    copenssl_derivation_other,
+    copenssl_derivation_pbkdf2,
+    copenssl_derivation_scrypt,
+    /// It says PBES2, and is malformed.
+    copenssl_derivation_malformed
+} copenssl_derivation;
+
+/// Finds out what the derivation costs, without deriving anything: for PBKDF2 the iterations, for scrypt N, r and p.
+/// Numbers that don't apply are 0.
+static inline copenssl_derivation copenssl_derivation_of(const X509_SIG *encrypted, uint64_t numbers[3]) {
+    numbers[0] = numbers[1] = numbers[2] = 0;
+    const X509_ALGOR *algorithm = NULL;
+    X509_SIG_get0(encrypted, &algorithm, NULL);
+    if (OBJ_obj2nid(algorithm->algorithm) != NID_pbes2)
+        return copenssl_derivation_other;
+    PBE2PARAM *scheme = (PBE2PARAM *)ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBE2PARAM), algorithm->parameter);
+    if (scheme == NULL)
+        return copenssl_derivation_malformed;
+    copenssl_derivation result = copenssl_derivation_malformed;
+    int identifier = OBJ_obj2nid(scheme->keyfunc->algorithm);
+    if (identifier == NID_id_pbkdf2) {
+        PBKDF2PARAM *parameters =
+            (PBKDF2PARAM *)ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBKDF2PARAM), scheme->keyfunc->parameter);
+        if (parameters != NULL && ASN1_INTEGER_get_uint64(&numbers[0], parameters->iter) == 1)
+            result = copenssl_derivation_pbkdf2;
+        PBKDF2PARAM_free(parameters);
+    } else if (identifier == NID_id_scrypt) {
+        SCRYPT_PARAMS *parameters =
+            (SCRYPT_PARAMS *)ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(SCRYPT_PARAMS), scheme->keyfunc->parameter);
+        if (parameters != NULL && ASN1_INTEGER_get_uint64(&numbers[0], parameters->costParameter) == 1
+            && ASN1_INTEGER_get_uint64(&numbers[1], parameters->blockSize) == 1
+            && ASN1_INTEGER_get_uint64(&numbers[2], parameters->parallelizationParameter) == 1)
+            result = copenssl_derivation_scrypt;
+        SCRYPT_PARAMS_free(parameters);
+    } else {
+        result = copenssl_derivation_other;
+    }
+    PBE2PARAM_free(scheme);
+    return result;
 }
 
 /// Frees what PEM_read_bio and other functions allocated with OPENSSL_malloc. Null is allowed.

@@ -52,6 +52,7 @@ package struct CertificateAuthority: Sendable {
         guard try certificate.publicKey == key.publicKey else {
             throw .unsuitableAuthority(subject: certificate.subject, reason: "the key is not the certificate's")
         }
+        _ = try key.curve(for: "sign certificates")
         self.certificate = certificate
         self.key = key
     }
@@ -235,7 +236,7 @@ private final class CertificateDraft {
 
     func sign(with key: PrivateKey) throws(CryptoError) -> Certificate {
         defer { OpenSSL.clearErrors() }
-        guard X509_sign(pointer, key.handle.pointer, key.curve.digest) > 0 else {
+        guard X509_sign(pointer, key.handle.pointer, try key.curve(for: "sign certificates").digest) > 0 else {
             throw .libraryFailure(operation: "sign a certificate", reason: OpenSSL.takeReason())
         }
         var encoded: UnsafeMutablePointer<UInt8>?

@@ -20,7 +20,7 @@ package struct CertificateRequest: Sendable {
         defer { X509_REQ_free(request) }
         try OpenSSL.check(X509_REQ_set_version(request, Int(X509_REQ_VERSION_1)), "set a request's version")
         try OpenSSL.check(X509_REQ_set_pubkey(request, key.handle.pointer), "set a request's key")
-        guard X509_REQ_sign(request, key.handle.pointer, key.curve.digest) > 0 else {
+        guard X509_REQ_sign(request, key.handle.pointer, try key.curve(for: "sign requests").digest) > 0 else {
             throw .libraryFailure(operation: "sign a request", reason: OpenSSL.takeReason())
         }
         var encoded: UnsafeMutablePointer<UInt8>?

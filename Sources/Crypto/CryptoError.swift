@@ -15,8 +15,16 @@ package enum CryptoError: ExplainedError, Equatable {
     case unexpectedBlock(source: String, expected: String, found: String)
     /// More than one key in a file that may hold one.
     case severalKeys(source: String)
-    /// The private key is protected by a passphrase.
+    /// The private key is protected by a passphrase, and none was given.
     case encryptedKey(source: String)
+    /// The passphrase does not open the key, or its encrypted content is damaged: that looks the same.
+    case wrongPassphrase(source: String)
+    /// The private key is encrypted in a way that is not read: of before PKCS #5 v2.
+    case outdatedEncryption(source: String, found: String)
+    /// Finding out whether the passphrase is right would take minutes, or more memory than there is.
+    case costlyEncryption(source: String, found: String, limit: String)
+    /// A passphrase can't be used: empty, or too long.
+    case badPassphrase(source: String, problem: String)
     /// The bytes inside the PEM block or the DER are no such object.
     case malformed(source: String, expected: String, reason: String)
     /// A key of a kind, curve or size that can't be used here.
@@ -51,7 +59,15 @@ package enum CryptoError: ExplainedError, Equatable {
         case .severalKeys(let source):
             "\(source) holds more than one PEM block, so it is not clear which key is meant"
         case .encryptedKey(let source):
-            "\(source) is a private key protected by a passphrase, which is not supported"
+            "\(source) is a private key protected by a passphrase, and none is given"
+        case .wrongPassphrase(let source):
+            "the passphrase does not open \(source), or the file is damaged"
+        case .outdatedEncryption(let source, let found):
+            "\(source) is encrypted with \(found), which is not read"
+        case .costlyEncryption(let source, let found, let limit):
+            "\(source) asks for \(found) to try a passphrase, more than the \(limit) that are done"
+        case .badPassphrase(let source, let problem):
+            "\(source) \(problem)"
         case .malformed(let source, let expected, let reason):
             "\(source) is not a valid \(expected): \(reason)"
         case .unsupportedKey(let source, let found, let supported):
@@ -83,7 +99,10 @@ package enum CryptoError: ExplainedError, Equatable {
         case .notPEM, .malformed:
             "a key file starts with -----BEGIN; edgepack key generate --out KEY.pem makes a new pair"
         case .encryptedKey:
-            "decrypt it into a file that only you can read: (umask 077; openssl pkey -in KEY.pem -out PLAIN.pem)"
+            "--passphrase-file names a file that holds it, where the command has that option; else decrypt the key into a "
+                + "file that only you can read: (umask 077; openssl pkey -in KEY.pem -out PLAIN.pem)"
+        case .outdatedEncryption, .costlyEncryption:
+            "encrypt it anew: openssl pkcs8 -topk8 -in KEY.pem -out NEW.pem"
         case .severalKeys:
             "keep each key in a file of its own"
         case .unsupportedKey:
@@ -97,7 +116,7 @@ package enum CryptoError: ExplainedError, Equatable {
         case .withoutPossession:
             "make the request anew with the key that belongs to it"
         case .tooLarge, .unexpectedBlock, .unsuitableCertificate, .libraryFailure, .cannotIssue,
-            .unsuitableAuthority:
+            .unsuitableAuthority, .wrongPassphrase, .badPassphrase:
             nil
         }
     }
@@ -105,8 +124,10 @@ package enum CryptoError: ExplainedError, Equatable {
     package var exitCode: ExitCode {
         switch self {
         case .tooLarge, .notPEM, .privateInsteadOfPublicKey, .unexpectedBlock, .severalKeys, .encryptedKey, .malformed,
-            .unsupportedKey, .cannotIssue, .unsuitableAuthority:
+            .unsupportedKey, .cannotIssue, .unsuitableAuthority, .outdatedEncryption, .costlyEncryption,
+            .badPassphrase:
             .dataError
+        case .wrongPassphrase: .noPermission
         case .untrustedCertificate, .unsuitableCertificate, .certificateRefused, .withoutPossession: .signatureInvalid
         case .keyFileExists: .cannotCreate
         case .libraryFailure: .software

@@ -16,13 +16,14 @@ package enum KeyFile {
         (path.hasSuffix(".pem") ? String(path.dropLast(4)) : path) + ".pub"
     }
 
-    /// Writes the key to `path` with mode 0600, and its public half beside it. Returns the public half's path.
+    /// Writes the key to `path` with mode 0600, encrypted where there is a passphrase, and its public half beside it.
+    /// Returns the public half's path.
     ///
     /// Nothing is overwritten: where either file is there, this throws `CryptoError.keyFileExists`. After any error
     /// neither file of ours is left; after success both are on the disk.
-    package static func write(_ key: PrivateKey, to path: String) throws -> String {
+    package static func write(_ key: PrivateKey, to path: String, passphrase: [UInt8]? = nil) throws -> String {
         let publicPath = publicPath(for: path)
-        let privateText = try key.pemBytes()
+        let privateText = try key.pemBytes(passphrase: passphrase)
         let publicText = try key.publicKey.pemBytes
         try create(path, mode: 0o600, content: privateText)
         do {
@@ -37,11 +38,17 @@ package enum KeyFile {
     }
 
     /// Reads a private key from a file of at most 64 KiB.
-    package static func readPrivate(_ path: String) throws -> Loaded {
+    ///
+    /// - Parameter passphrase: asked for the passphrase of a key that is encrypted, with its path; by default there is none.
+    package static func readPrivate(
+        _ path: String,
+        passphrase: (String) throws -> [UInt8]? = { _ in nil }
+    ) throws -> Loaded {
         let text = try FileSystem.read(path, limit: PEMBlock.limitBytes)
         let permissions = try FileSystem.statusFollowingLinks(of: path)?.permissions ?? 0
+        let secret = PrivateKey.isEncrypted(pem: text) ? try passphrase(path) : nil
         return Loaded(
-            key: try PrivateKey(pem: text, source: path),
+            key: try PrivateKey(pem: text, source: path, passphrase: secret),
             isReadableByOthers: permissions & (S_IRGRP | S_IROTH) != 0
         )
     }

@@ -51,6 +51,15 @@ package enum KeyKind: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// The hash that is signed, by libcrypto's name; nil where it is part of the algorithm.
+    var hashName: String? {
+        switch self {
+        case .ecdsa(let curve): curve.hashName
+        case .ed25519: nil
+        case .rsa: "SHA256"
+        }
+    }
+
     /// RSA moduli that are used: fewer bits are breakable, more only cost time.
     static let rsaBits = 2048...8192
 

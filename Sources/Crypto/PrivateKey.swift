@@ -1,92 +1,38 @@
 import COpenSSL
 
-/// An ECDSA key that signs. libcrypto overwrites its copy of the key when the last one that holds it goes; the text that
-/// a key was read from or written as is ordinary memory, given back as it is.
+/// A key that signs: ECDSA, Ed25519 or RSA-PSS. libcrypto overwrites its copy of the key when the last one that holds it
+/// goes; the text that a key was read from or written as is ordinary memory, given back as it is.
 package struct PrivateKey: Sendable {
     let handle: KeyHandle
-    /// The curve it is on.
-    package let curve: EllipticCurve
+    /// What it signs with.
+    package let kind: KeyKind
 
     /// Makes a new key from the system's random source.
-    package static func generate(curve: EllipticCurve = .p256) throws(CryptoError) -> PrivateKey {
+    package static func generate(_ type: KeyType = .p256) throws(CryptoError) -> PrivateKey {
+        switch type {
+        case .p256: return try generate(curve: .p256)
+        case .p384: return try generate(curve: .p384)
+        case .ed25519:
+            defer { OpenSSL.clearErrors() }
+            let pointer = try OpenSSL.require(copenssl_generate_ed25519_key(), "make a key")
+            return PrivateKey(handle: KeyHandle(owning: pointer), kind: .ed25519)
+        case .rsa:
+            defer { OpenSSL.clearErrors() }
+            let pointer = try OpenSSL.require(copenssl_generate_rsa_key(3072), "make a key")
+            return PrivateKey(handle: KeyHandle(owning: pointer), kind: .rsa(bits: 3072))
+        }
+    }
+
+    /// Makes a new ECDSA key from the system's random source.
+    package static func generate(curve: EllipticCurve) throws(CryptoError) -> PrivateKey {
         defer { OpenSSL.clearErrors() }
         let pointer = try OpenSSL.require(copenssl_generate_ec_key(curve.rawValue), "make a key")
-        return PrivateKey(handle: KeyHandle(owning: pointer), curve: curve)
+        return PrivateKey(handle: KeyHandle(owning: pointer), kind: .ecdsa(curve))
     }
 
-    private init(handle: KeyHandle, curve: EllipticCurve) {
+    init(handle: KeyHandle, kind: KeyKind) {
         self.handle = handle
-        self.curve = curve
-    }
-
-    /// Reads a private key from PEM text: PKCS #8 (`PRIVATE KEY`), or `EC PRIVATE KEY` as `openssl ecparam` writes it.
-    ///
-    /// - Parameters:
-    ///   - pem: at most 64 KiB, with one key; an `EC PARAMETERS` block before it is skipped.
-    ///   - source: what messages call the input, usually its path.
-    package init(pem: [UInt8], source: String) throws(CryptoError) {
-        defer { OpenSSL.clearErrors() }
-        let blocks = try PEMBlock.read(pem, source: source).filter { $0.label != "EC PARAMETERS" }
-        guard let block = blocks.first else {
-            throw .unexpectedBlock(source: source, expected: "a private key", found: "a block \"EC PARAMETERS\"")
-        }
-        guard blocks.count == 1 else { throw .severalKeys(source: source) }
-        guard block.isPrivateKey else {
-            throw .unexpectedBlock(source: source, expected: "a private key", found: block.phrase)
-        }
-        guard !block.isEncrypted else { throw .encryptedKey(source: source) }
-        handle = try PrivateKey.decode(block.content, source: source)
-        switch try KeyKind.of(handle, source: source) {
-        case .ecdsa(let curve):
-            self.curve = curve
-        case let kind:
-            throw .unsupportedKey(
-                source: source,
-                found: kind.description,
-                supported: "an ECDSA P-256, P-384 or P-521 key, the ones that sign here"
-            )
-        }
-        try PrivateKey.checkHalves(handle, source: source)
-    }
-
-    private static func decode(_ der: [UInt8], source: String) throws(CryptoError) -> KeyHandle {
-        let pointer = der.withUnsafeBufferPointer { buffer -> OpaquePointer? in
-            var cursor = buffer.baseAddress
-            guard let key = d2i_AutoPrivateKey(nil, &cursor, buffer.count) else { return nil }
-            guard cursor == buffer.baseAddress?.advanced(by: buffer.count) else {
-                EVP_PKEY_free(key)
-                return nil
-            }
-            return key
-        }
-        guard let pointer else {
-            throw .malformed(source: source, expected: "private key", reason: OpenSSL.takeReason())
-        }
-        return KeyHandle(owning: pointer)
-    }
-
-    /// A file whose public half is another key's would make signatures that nobody can verify.
-    private static func checkHalves(_ handle: KeyHandle, source: String) throws(CryptoError) {
-        let context = try OpenSSL.require(EVP_PKEY_CTX_new(handle.pointer, nil), "check a key")
-        defer { EVP_PKEY_CTX_free(context) }
-        guard EVP_PKEY_pairwise_check(context) == 1 else {
-            throw .malformed(
-                source: source,
-                expected: "private key",
-                reason: "its private and public halves don't belong together"
-            )
-        }
-    }
-
-    /// The key as unencrypted PKCS #8 PEM text. Secret: it belongs in a file of mode 0600 and nowhere else.
-    package func pemBytes() throws(CryptoError) -> [UInt8] {
-        defer { OpenSSL.clearErrors() }
-        let buffer = try MemoryBuffer(secret: true)
-        try OpenSSL.check(
-            PEM_write_bio_PKCS8PrivateKey(buffer.bio, handle.pointer, nil, nil, 0, nil, nil),
-            "write a private key"
-        )
-        return buffer.bytes()
+        self.kind = kind
     }
 
     /// The half that verifies what this key signs.
@@ -99,15 +45,36 @@ package struct PrivateKey: Sendable {
         }
     }
 
-    /// Signs the message with the hash of the curve. The signature is ASN.1 DER and differs each time, as ECDSA's do.
+    /// The curve, for uses that have standards for ECDSA alone.
+    ///
+    /// - Parameter purpose: what it is to do, for the error: `sign bundles`.
+    package func curve(for purpose: String) throws(CryptoError) -> EllipticCurve {
+        guard case .ecdsa(let curve) = kind else {
+            throw .unsupportedKey(
+                source: "the key",
+                found: kind.description,
+                supported: "an ECDSA P-256, P-384 or P-521 key, the ones that \(purpose)"
+            )
+        }
+        return curve
+    }
+
+    /// Signs the message: ECDSA with the hash of its curve as ASN.1 DER, Ed25519 as 64 bytes, RSA as PSS with SHA-256,
+    /// MGF1-SHA-256 and a salt of 32 bytes. All but Ed25519's differ each time.
     package func sign(_ message: [UInt8]) throws(CryptoError) -> [UInt8] {
         defer { OpenSSL.clearErrors() }
         let context = try OpenSSL.require(EVP_MD_CTX_new(), "allocate a signing context")
         defer { EVP_MD_CTX_free(context) }
+        var parameters: OpaquePointer?  // owned by context
         try OpenSSL.check(
-            EVP_DigestSignInit_ex(context, nil, curve.hashName, nil, nil, handle.pointer, nil),
+            EVP_DigestSignInit_ex(context, &parameters, kind.hashName, nil, nil, handle.pointer, nil),
             "begin a signature"
         )
+        if case .rsa = kind {
+            try OpenSSL.check(EVP_PKEY_CTX_set_rsa_padding(parameters, Int32(RSA_PKCS1_PSS_PADDING)), "choose PSS")
+            try OpenSSL.check(EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, 32), "set the length of a salt")
+            try OpenSSL.check(EVP_PKEY_CTX_set_rsa_mgf1_md_name(parameters, "SHA256", nil), "choose MGF1's hash")
+        }
         var length = Int(EVP_PKEY_get_size(handle.pointer))
         var signature = [UInt8](repeating: 0, count: length)
         let code = message.withUnsafeBufferPointer {

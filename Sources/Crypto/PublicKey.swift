@@ -77,13 +77,7 @@ package struct PublicKey: Sendable, Equatable {
         guard let context = EVP_MD_CTX_new() else { return false }
         defer { EVP_MD_CTX_free(context) }
         var parameters: OpaquePointer?  // owned by context
-        let hashName: String? =
-            switch kind {
-            case .ecdsa(let curve): curve.hashName
-            case .ed25519: nil  // the hash is part of the algorithm
-            case .rsa: "SHA256"
-            }
-        guard EVP_DigestVerifyInit_ex(context, &parameters, hashName, nil, nil, handle.pointer, nil) == 1 else {
+        guard EVP_DigestVerifyInit_ex(context, &parameters, kind.hashName, nil, nil, handle.pointer, nil) == 1 else {
             return false
         }
         if case .rsa = kind {

@@ -5,10 +5,13 @@ import Testing
 
 @Suite("Reading keys")
 struct KeyReadingTests {
-    @Test(arguments: [("p256.pem", EllipticCurve.p256), ("p384.pem", .p384), ("p521.pem", .p521)])
-    func readsAndWritesPKCS8(name: String, curve: EllipticCurve) throws {
+    @Test(arguments: [
+        ("p256.pem", KeyKind.ecdsa(.p256)), ("p384.pem", .ecdsa(.p384)), ("p521.pem", .ecdsa(.p521)),
+        ("ed25519.pem", .ed25519), ("rsa2048.pem", .rsa(bits: 2048)),
+    ])
+    func readsAndWritesPKCS8(name: String, kind: KeyKind) throws {
         let key = try Fixture.privateKey(name)
-        #expect(key.curve == curve)
+        #expect(key.kind == kind)
         #expect(try key.pemBytes() == Fixture.bytes(name))
         #expect(!OpenSSL.hasPendingErrors)
     }
@@ -20,7 +23,7 @@ struct KeyReadingTests {
 
     @Test(arguments: ["p256-sec1.pem", "p256-sec1-parameters.pem"])
     func readsTheOlderFormOfAnEllipticKey(name: String) throws {
-        #expect(try Fixture.privateKey(name).curve == .p256)
+        #expect(try Fixture.privateKey(name).kind == .ecdsa(.p256))
     }
 
     @Test
@@ -36,7 +39,13 @@ struct KeyReadingTests {
 
     static let refusedPrivateKeys = [
         Refusal(file: "encrypted-pkcs8.pem", error: .encryptedKey(source: "encrypted-pkcs8.pem")),
-        Refusal(file: "encrypted-sec1.pem", error: .encryptedKey(source: "encrypted-sec1.pem")),
+        Refusal(
+            file: "encrypted-sec1.pem",
+            error: .outdatedEncryption(
+                source: "encrypted-sec1.pem",
+                found: "the header \"Proc-Type\" of PEM's first version"
+            )
+        ),
         Refusal(
             file: "p256.pub",
             error: .unexpectedBlock(source: "p256.pub", expected: "a private key", found: "a block \"PUBLIC KEY\"")
@@ -46,19 +55,19 @@ struct KeyReadingTests {
             error: .unexpectedBlock(source: "leaf.crt", expected: "a private key", found: "a block \"CERTIFICATE\"")
         ),
         Refusal(
-            file: "ed25519.pem",
+            file: "x25519.pem",
             error: .unsupportedKey(
-                source: "ed25519.pem",
-                found: "an Ed25519 key",
-                supported: "an ECDSA P-256, P-384 or P-521 key, the ones that sign here"
+                source: "x25519.pem",
+                found: "a key of type X25519",
+                supported: "an ECDSA P-256, P-384 or P-521, Ed25519 or RSA key"
             )
         ),
         Refusal(
-            file: "rsa2048.pem",
+            file: "rsa1024.pem",
             error: .unsupportedKey(
-                source: "rsa2048.pem",
-                found: "an RSA key of 2048 bits",
-                supported: "an ECDSA P-256, P-384 or P-521 key, the ones that sign here"
+                source: "rsa1024.pem",
+                found: "an RSA key of 1024 bits",
+                supported: "one of 2048 to 8192 bits"
             )
         ),
         Refusal(
@@ -205,7 +214,7 @@ struct KeyReadingTests {
     @Test
     func namesTheRemedyForAnEncryptedKey() {
         let error = CryptoError.encryptedKey(source: "KEY.pem")
-        #expect(error.message == "KEY.pem is a private key protected by a passphrase, which is not supported")
+        #expect(error.message == "KEY.pem is a private key protected by a passphrase, and none is given")
         #expect(error.hint?.contains("openssl pkey -in KEY.pem") == true)
     }
 }

@@ -7,16 +7,20 @@ import Testing
 struct SignatureTests {
     static let message = Array("the message\n".utf8)
 
-    @Test(arguments: EllipticCurve.allCases)
-    func verifiesOnlyTheSignedBytesByTheSigningKey(curve: EllipticCurve) throws {
-        let key = try PrivateKey.generate(curve: curve)
+    /// A new key of each kind that is made, and one on the curve that only bundles are signed with.
+    static func kinds() throws -> [PrivateKey] {
+        try KeyType.allCases.map { try PrivateKey.generate($0) } + [try PrivateKey.generate(curve: .p521)]
+    }
+
+    @Test(arguments: try SignatureTests.kinds())
+    func verifiesOnlyTheSignedBytesByTheSigningKey(key: PrivateKey) throws {
         let signature = try key.sign(Self.message)
         let publicKey = try key.publicKey
-        #expect(publicKey.kind == .ecdsa(curve))
+        #expect(publicKey.kind == key.kind)
         #expect(publicKey.verify(signature: signature, message: Self.message))
         #expect(!publicKey.verify(signature: signature, message: Self.message + [0]))
         #expect(!publicKey.verify(signature: signature, message: []))
-        let other = try PrivateKey.generate(curve: curve).publicKey
+        let other = try PrivateKey.generate().publicKey
         #expect(!other.verify(signature: signature, message: Self.message))
         #expect(publicKey != other)
     }
@@ -115,22 +119,51 @@ struct SignatureTests {
         #expect(!key.verify(signature: try Fixture.bytes("rsa-pkcs1.sig"), message: try Fixture.bytes("message")))
     }
 
-    @Test(arguments: EllipticCurve.allCases)
-    func opensslVerifiesWhatWeSignAndWeVerifyWhatItSigns(curve: EllipticCurve) throws {
+    @Test(arguments: [
+        (KeyType.p256, KeyKind.ecdsa(.p256)), (.p384, .ecdsa(.p384)), (.ed25519, .ed25519), (.rsa, .rsa(bits: 3072)),
+    ])
+    func makesAKeyOfTheKindThatIsAskedFor(type: KeyType, kind: KeyKind) throws {
+        #expect(try PrivateKey.generate(type).kind == kind)
+    }
+
+    @Test
+    func usesASaltOf32BytesAndMGF1OfSHA256() throws {
+        let key = try Fixture.privateKey("rsa2048.pem")
         guard Fixture.hasOpenSSL() else { return }
-        let hash = ["P-256": "sha256", "P-384": "sha384", "P-521": "sha512"][curve.rawValue] ?? ""
+        let directory = try TemporaryDirectory(prefix: "signature-tests")
+        try FileSystem.write(Self.message, to: "\(directory.path)/message")
+        try FileSystem.write(key.sign(Self.message), to: "\(directory.path)/ours")
+        let verify =
+            "openssl dgst -sha256 -verify '\(Fixture.folder)/rsa2048.pub' -sigopt rsa_padding_mode:pss"
+            + " -sigopt rsa_mgf1_md:sha256"
+        let files = "-signature '\(directory.path)/ours' '\(directory.path)/message'"
+        #expect(Fixture.run("\(verify) -sigopt rsa_pss_saltlen:32 \(files) >/dev/null") == 0)
+        #expect(Fixture.run("\(verify) -sigopt rsa_pss_saltlen:20 \(files) >/dev/null 2>&1") != 0)
+    }
+
+    @Test(arguments: try SignatureTests.kinds())
+    func opensslVerifiesWhatWeSignAndWeVerifyWhatItSigns(key: PrivateKey) throws {
+        guard Fixture.hasOpenSSL() else { return }
+        let options =
+            switch key.kind {
+            case .ecdsa(.p256): "-digest sha256"
+            case .ecdsa(.p384): "-digest sha384"
+            case .ecdsa(.p521): "-digest sha512"
+            case .ed25519: ""
+            case .rsa:
+                "-digest sha256 -pkeyopt rsa_padding_mode:pss -pkeyopt rsa_mgf1_md:sha256 -pkeyopt rsa_pss_saltlen:32"
+            }
         let directory = try TemporaryDirectory(prefix: "signature-tests")
         let folder = directory.path
-        let key = try PrivateKey.generate(curve: curve)
         try FileSystem.write(Self.message, to: "\(folder)/message")
         try FileSystem.write(key.pemBytes(), to: "\(folder)/key.pem")
         try FileSystem.write(key.publicKey.pemBytes, to: "\(folder)/key.pub")
         try FileSystem.write(key.sign(Self.message), to: "\(folder)/ours")
-        let verify = "openssl dgst -\(hash) -verify key.pub -signature ours message"
-        #expect(Fixture.run("cd '\(folder)' && \(verify) >/dev/null") == 0)
+        let program = "cd '\(folder)' && openssl pkeyutl -rawin -in message \(options)"
+        #expect(Fixture.run("\(program) -verify -pubin -inkey key.pub -sigfile ours >/dev/null") == 0)
         #expect(Fixture.run("cd '\(folder)' && openssl pkey -in key.pem -pubout | cmp - key.pub") == 0)
         #expect(Fixture.run("cd '\(folder)' && openssl pkey -in key.pem | cmp - key.pem") == 0)
-        try #require(Fixture.run("cd '\(folder)' && openssl dgst -\(hash) -sign key.pem -out theirs message") == 0)
+        try #require(Fixture.run("\(program) -sign -inkey key.pem -out theirs") == 0)
         let theirs = try FileSystem.read("\(folder)/theirs", limit: 1000)
         #expect(try key.publicKey.verify(signature: theirs, message: Self.message))
     }

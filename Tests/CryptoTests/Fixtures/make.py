@@ -142,5 +142,56 @@ def make_certificates():
     signer("leaf-expired", usage=signs, extended=code, start=2027, end=2028)
 
 
+def der(tag, *parts):
+    content = b"".join(parts)
+    length = len(content)
+    size = bytes([length]) if length < 0x80 else b"\x82" + length.to_bytes(2, "big")
+    return bytes([tag]) + size + content
+
+
+def integer(value):
+    return der(0x02, value.to_bytes(value.bit_length() // 8 + 1, "big"))
+
+
+def sequence(*parts):
+    return der(0x30, *parts)
+
+
+def identifier(digits):
+    return der(0x06, bytes.fromhex(digits))
+
+
+def encrypted(derivation):
+    """An encrypted PKCS #8 whose content nobody reaches, as deriving its key takes too long."""
+    cipher = sequence(identifier("60864801650304012a"), der(0x04, bytes(16)))  # aes-256-cbc
+    scheme = sequence(identifier("2a864886f70d01050d"), sequence(derivation, cipher))  # PBES2
+    return pem("ENCRYPTED PRIVATE KEY", sequence(scheme, der(0x04, bytes(144))))
+
+
+def make_more_private_keys():
+    salt = der(0x04, b"saltsalt")
+    hmac = sequence(identifier("2a864886f70d0209"), bytes.fromhex("0500"))  # hmacWithSHA256
+    pbkdf2 = sequence(identifier("2a864886f70d01050c"), sequence(salt, integer(2**31 - 1), hmac))
+    write("costly-pbkdf2.pem", encrypted(pbkdf2))
+    numbers = integer(1024), integer(8), integer(1_000_000)
+    write("costly-scrypt.pem", encrypted(sequence(identifier("2b06010401da47040b"), sequence(salt, *numbers))))
+    openssl(
+        "pkcs8", "-topk8", "-in", "p256.pem", "-v1", "PBE-SHA1-3DES", "-passout", "pass:secret",
+        "-out", "encrypted-pbes1.pem",
+    )
+    openssl("rsa", "-in", "rsa2048.pem", "-traditional", "-out", "rsa2048-pkcs1.pem")
+    openssl("genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "rsa-pss-bound.pem")
+    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:4608", "-out", "rsa4608.pem")
+    # Its public half is another key's: the modulus is the one of another key of that size.
+    halves = [
+        serialization.load_pem_private_key(path.read_bytes(), None).private_numbers()
+        for path in [pathlib.Path("rsa2048.pem"), pathlib.Path("rsa-pss-bound.pem")]
+    ]
+    mine, other = halves
+    parts = [0, other.public_numbers.n, 65537, mine.d, mine.p, mine.q, mine.dmp1, mine.dmq1, mine.iqmp]
+    write("mismatched-rsa.pem", pem("RSA PRIVATE KEY", sequence(*map(integer, parts))))
+
+
 make_keys()
+make_more_private_keys()
 make_certificates()
