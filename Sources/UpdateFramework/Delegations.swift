@@ -38,10 +38,16 @@ package struct Delegations: Sendable, Equatable {
 
     /// Delegates to `role`, at the end of the order or in the place of a role of the same name.
     package mutating func delegate(to role: DelegatedRole, keys publicKeys: [PublicKey]) throws(CryptoError) {
+        var metadataKeys: [MetadataKey] = []
+        for publicKey in publicKeys { metadataKeys.append(try MetadataKey(publicKey)) }
+        delegate(to: role, keys: metadataKeys)
+    }
+
+    /// The same with keys as metadata carries them, such as with the names of their holders.
+    package mutating func delegate(to role: DelegatedRole, keys metadataKeys: [MetadataKey]) {
         var role = role
         role.keys.keyIDs = []
-        for publicKey in publicKeys {
-            let key = try MetadataKey(publicKey)
+        for key in metadataKeys {
             keys[key.id] = key
             if !role.keys.keyIDs.contains(key.id) { role.keys.keyIDs.append(key.id) }
         }

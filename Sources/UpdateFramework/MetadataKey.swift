@@ -1,4 +1,5 @@
 package import Crypto
+internal import Diagnostics
 internal import Digest
 package import JSON
 
@@ -25,8 +26,20 @@ package struct MetadataKey: Sendable, Equatable {
         json = value
     }
 
-    /// The object for a key of our own.
-    package init(_ key: PublicKey) throws(CryptoError) {
+    /// The field that names the key's holder. Other tools keep it, as the id is made of all fields.
+    private static let ownerField = "x-edge-owner"
+
+    /// The object for a key, with the name of the one who holds it where that is told.
+    ///
+    /// - Parameter owner: see `isOwner`.
+    package init(_ key: PublicKey, owner: String? = nil) throws(CryptoError) {
+        if let owner, !Self.isOwner(owner) {
+            throw .malformed(
+                source: owner.quotedName,
+                expected: "name of a key's holder",
+                reason: "it is not 1 to \(Self.ownerLimitBytes) bytes of visible text"
+            )
+        }
         let pem = String(decoding: key.pemBytes, as: UTF8.self)
         switch key.kind {
         case .ecdsa(.p256): (type, scheme) = ("ecdsa", "ecdsa-sha2-nistp256")
@@ -41,12 +54,38 @@ package struct MetadataKey: Sendable, Equatable {
             )
         }
         let material = key.kind == .ed25519 ? hexadecimal(Array(key.derBytes.suffix(32))) : pem
-        json = ["keytype": .string(type), "scheme": .string(scheme), "keyval": ["public": .string(material)]]
+        var object: JSONObject = [
+            "keytype": .string(type), "scheme": .string(scheme), "keyval": ["public": .string(material)],
+        ]
+        if let owner { object[Self.ownerField] = .string(owner) }
+        json = .object(object)
         guard let canonical = try? json.canonicalBytes(.olpc) else {
             throw .libraryFailure(operation: "name a key", reason: "it has no canonical form")
         }
         id = SHA256.digest(canonical).hex
     }
+
+    private static let ownerLimitBytes = 64
+
+    /// Whether a text can be a holder's name: 1 to 64 bytes, visible, no white space at its ends.
+    package static func isOwner(_ text: String) -> Bool {
+        (1...ownerLimitBytes).contains(text.utf8.count) && text.printable() == text
+            && text.first?.isWhitespace == false && text.last?.isWhitespace == false
+    }
+
+    /// Whose key it is, as far as the metadata tells; only whoever signed the metadata vouches for it.
+    package var owner: String? {
+        json[Self.ownerField]?.stringValue.flatMap { Self.isOwner($0) ? $0 : nil }
+    }
+
+    /// What people call it: `alice (4f2c91ab)`, or `4f2c91ab` where no holder is named.
+    package var label: String {
+        let short = String(id.prefix(8))
+        return owner.map { "\($0) (\(short))" } ?? short
+    }
+
+    /// What makes the key this key, under whatever ids and names it stands; nil for a key that verifies nothing.
+    package var material: [UInt8]? { publicKey()?.material }
 
     /// The key that verifies, or nil for a kind not known here and for damaged material: it then counts for nothing.
     package func publicKey() -> PublicKey? {
@@ -79,7 +118,7 @@ extension PublicKey {
 
     /// What makes the key this key, however it is written down: two key objects, even of different key ids, count once
     /// towards a threshold where this is equal.
-    var material: [UInt8] {
+    package var material: [UInt8] {
         var reader = DERReader(derBytes)
         var point = reader.subjectPublicKeyBits() ?? derBytes
         guard case .ecdsa = kind, let form = point.first, let last = point.last else { return point }

@@ -30,6 +30,19 @@ package struct RootMetadata: MetadataBody {
         }
     }
 
+    /// A first root of keys as metadata carries them; a role that is not among them has none, and nobody can sign for it.
+    package init(expires: UTCTime, roles: [RoleName: (keys: [MetadataKey], threshold: Int)]) {
+        header = MetadataHeader(version: 1, expires: expires)
+        consistentSnapshot = true
+        keys = [:]
+        self.roles = [:]
+        unrecognized = JSONObject()
+        for role in Self.roleNames {
+            let authority = roles[role] ?? (keys: [], threshold: 1)
+            setKeys(authority.keys, threshold: authority.threshold, for: role)
+        }
+    }
+
     package init(_ fields: JSONFields) throws(JSONError) {
         header = try MetadataHeader(fields)
         consistentSnapshot = try fields.optionalBoolean("consistent_snapshot") ?? false
@@ -47,10 +60,16 @@ package struct RootMetadata: MetadataBody {
 
     /// Gives a top-level role these keys instead of what it has. Keys that no role uses any more are dropped.
     package mutating func setKeys(_ publicKeys: [PublicKey], threshold: Int, for role: RoleName) throws(CryptoError) {
+        var metadataKeys: [MetadataKey] = []
+        for publicKey in publicKeys { metadataKeys.append(try MetadataKey(publicKey)) }
+        setKeys(metadataKeys, threshold: threshold, for: role)
+    }
+
+    /// The same with keys as metadata carries them, such as with the names of their holders.
+    package mutating func setKeys(_ metadataKeys: [MetadataKey], threshold: Int, for role: RoleName) {
         var assigned = roles[role] ?? RoleKeys(keyIDs: [])
         assigned.keyIDs = []
-        for publicKey in publicKeys {
-            let key = try MetadataKey(publicKey)
+        for key in metadataKeys {
             keys[key.id] = key
             if !assigned.keyIDs.contains(key.id) { assigned.keyIDs.append(key.id) }
         }

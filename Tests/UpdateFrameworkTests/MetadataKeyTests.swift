@@ -66,6 +66,33 @@ import Testing
         #expect(try key("ecdsa", "ecdsa-sha2-nistp256", .string(material)).publicKey() == nil)
     }
 
+    @Test func carriesTheNameOfItsHolderInItsID() throws {
+        let publicKey = try PublicKey(pem: Array(Self.uncompressed.utf8), source: "test")
+        let (bare, named) = (try MetadataKey(publicKey), try MetadataKey(publicKey, owner: "Alice Müller"))
+        #expect(bare.owner == nil)
+        #expect(bare.label == String(bare.id.prefix(8)))
+        #expect(named.owner == "Alice Müller")
+        #expect(named.label == "Alice Müller (\(named.id.prefix(8)))")
+        #expect(named.id != bare.id)
+        #expect(named.json["x-edge-owner"] == "Alice Müller")
+        #expect(named.material == bare.material)
+        #expect(named.material != nil)
+    }
+
+    @Test(arguments: ["", " alice", "alice ", "a\nb", "a\u{202E}b", String(repeating: "a", count: 65)])
+    func takesNoNameThatWouldNotBeReadAsItIs(owner: String) throws {
+        let publicKey = try PublicKey(pem: Array(Self.uncompressed.utf8), source: "test")
+        #expect(throws: CryptoError.self) { try MetadataKey(publicKey, owner: owner) }
+        let fields: JSONValue = [
+            "keytype": "ecdsa", "scheme": "ecdsa-sha2-nistp256", "keyval": ["public": .string(Self.uncompressed)],
+            "x-edge-owner": .string(owner),
+        ]
+        // From elsewhere it verifies, and is called by its id.
+        let key = try MetadataKey(id: "0123456789", fields, path: "keys.id")
+        #expect(key.publicKey() != nil)
+        #expect(key.label == "01234567")
+    }
+
     @Test func keysOfUnknownKindsAreKeptAsTheyAre() throws {
         let json: JSONValue = ["keytype": "future", "scheme": "x", "keyval": ["a": [1, 2]], "extra": true]
         let key = try MetadataKey(id: "id", json, path: "keys.id")
