@@ -107,6 +107,19 @@ struct OMSSignatureTests {
         try statement.requireMatch(tree)
     }
 
+    /// OMS v1.0 has signatures by ECDSA keys only; other tools would not read these.
+    @Test(arguments: [(KeyType.ed25519, "an Ed25519 key"), (.rsa, "an RSA key of 3072 bits")])
+    func signsWithNoOtherKeysThanECDSA(type: KeyType, name: String) throws {
+        let resource = OMSResource(name: "model.onnx", digest: SHA256.digest([1]))
+        let error = #expect(throws: OMSError.self) {
+            try OMSSignature.sign(resources: [resource], modelName: "m", key: try PrivateKey.generate(type))
+        }
+        #expect(
+            error?.message
+                == "the key is \(name), not an ECDSA P-256, P-384 or P-521 key, the ones that sign bundles"
+        )
+    }
+
     /// The payload of `min-p256.sig` is a producer's of its own in the same canonical form.
     @Test
     func writesTheSamePayloadAsTheOtherProducer() throws {
