@@ -28,7 +28,7 @@ extension Registry {
         let delegator: RegistryRole = role.isTopLevel ? .root : .targets
         let delegatorSigner = try signer(of: delegator, keys)
         let signer = try PrivateKeySigner(
-            isThere ? try KeyFile.readPrivate(nextPath).key : try keys.make(nextPath)
+            isThere ? try keys.privateKey(at: nextPath) : try keys.make(nextPath)
         )
         if keyIDs(of: role) != [signer.key.id] { try delegate(to: role, signer, by: delegatorSigner) }
         let retired = try keys.retire(role, replacingWith: nextPath)
@@ -89,7 +89,7 @@ extension KeyFolder {
             }
             try FileSystem.rename(half(next), to: half(path(of: role)))
         }
-        try FileSystem.synchronizeDirectory(folder)
+        try FileSystem.synchronizeDirectory(folder ?? ".")
         return retired
     }
 }

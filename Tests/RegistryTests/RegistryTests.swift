@@ -51,8 +51,9 @@ import WallClock
 
     @Test func aFolderWithoutARootIsNoRepository() throws {
         let sample = try SampleRegistry()
-        #expect(throws: RegistryError.notARepository(path: sample.keys.folder)) {
-            try Registry(opening: sample.keys.folder, now: SampleRegistry.now)
+        let folder = try #require(sample.keys.folder)
+        #expect(throws: RegistryError.notARepository(path: folder)) {
+            try Registry(opening: folder, now: SampleRegistry.now)
         }
     }
 

@@ -264,7 +264,7 @@ import WallClock
     /// Whoever may write files, and has no key, can't have a writer sign for a repository of theirs.
     @Test func keysSignForTheirOwnRepositoryOnly() throws {
         let (sample, other) = (try SampleRegistry(), try SampleRegistry())
-        let pin = "\(sample.keys.folder)/1.root.json"
+        let pin = try #require(sample.keys.trustedRootPath)
         _ = try Registry(opening: sample.folder, keys: sample.keys, now: SampleRegistry.now)
         #expect(throws: RegistryError.otherRepository(path: other.folder, pin: pin)) {
             try Registry(opening: other.folder, keys: sample.keys, now: SampleRegistry.now)
