@@ -41,7 +41,7 @@ extension Registry {
         let last = known.filter { $0.endpoint == request.endpoint }.map(\.version).max() ?? 0
         let next = AcceptanceLocation(endpoint: request.endpoint, version: last + 1)
         let role = try publisher(of: next.path, as: wanted, keys: keys)
-        _ = try signer(of: role, keys)
+        try requireKey(of: role, keys)
         let checked = try AcceptanceData.check(data)
         let blob = try blobs.store(data, parts: [(checked.bytes, checked.digest)])
         let view = self

@@ -46,7 +46,7 @@ extension Registry {
     ) throws -> Changed<Publishing> {
         let head = try BundleReader(threads: 1).readHead(path).manifest
         let role = try publisher(of: Self.location(of: head).path, as: wanted, keys: keys)
-        _ = try signer(of: role, keys)
+        try requireKey(of: role, keys)
         let archive = try BundleReader(threads: threads).read(path, visitor: CheckingVisitor())
         let location = Self.location(of: archive.head.manifest)
         try Self.refuseOther(archive.head.digest, at: location, in: editor)

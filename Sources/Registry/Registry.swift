@@ -61,6 +61,21 @@ func targetPath(_ text: String) throws(RepositoryError) -> TargetPath {
 // MARK: changing
 
 extension Registry {
+    /// Throws where no key of the role is here: `keyMissing`, or `wrongKey` where another one lies in its place.
+    func requireKey(of role: RegistryRole, _ keys: KeyFolder) throws {
+        let trusted = authorities(over: role).flatMap { authority in
+            authority.roleKeys.keyIDs.compactMap { authority.keys[$0] }
+        }
+        guard try !keys.holdsAny(of: trusted) else { return }
+        throw try missingKey(of: role, keys)
+    }
+
+    func missingKey(of role: RegistryRole, _ keys: KeyFolder) throws -> RegistryError {
+        let path = keys.path(of: role)
+        return try keys.holds(role)
+            ? .wrongKey(role: role.text, path: path) : .keyMissing(role: role.text, path: path)
+    }
+
     /// The role's signer; throws where the key is missing or not the one that is trusted.
     func signer(of role: RegistryRole, _ keys: KeyFolder) throws -> PrivateKeySigner {
         let signer = try keys.signer(of: role)
@@ -78,40 +93,6 @@ extension Registry {
         return editor.roles.contains { role, metadata in snapshot[role]?.version != metadata.version }
     }
 
-    /// What became of what was published.
-    package enum Outcome: Equatable, Sendable {
-        /// It is in effect, with this version of the timestamp.
-        case committed(timestamp: Int)
-        /// The keeper has yet to commit it: the keys of these roles are not here.
-        case published(lacking: [String])
-
-        package var isCommitted: Bool { if case .committed = self { true } else { false } }
-    }
-
-    /// Puts into effect what was published, where the keeper's keys are at hand.
-    package mutating func commit(keys: KeyFolder, renewSnapshot: Bool = false) throws -> Outcome {
-        let keeper: [RegistryRole] = [.snapshot, .timestamp]
-        let lacking = try keeper.filter { try !keys.holds($0) }.map(\.text)
-        guard lacking.isEmpty else { return .published(lacking: lacking) }
-        return try onTopOfOthers { registry in
-            let signers = try keeper.map { try registry.signer(of: $0, keys) }
-            try registry.editor.commit(
-                now: registry.now,
-                lifetimes: registry.policy.online,
-                signers: signers,
-                pollInterval: registry.policy.poll,
-                renewSnapshot: renewSnapshot || registry.isSnapshotAging
-            )
-            return .committed(timestamp: registry.editor.timestamp?.body.version ?? 0)
-        }
-    }
-
-    /// Past half of its life, or not good for two more timestamps: boxes must never meet an expired one.
-    private var isSnapshotAging: Bool {
-        guard let snapshot = editor.snapshot?.body else { return true }
-        return snapshot.expires < now.advanced(by: max(policy.snapshot / 2, policy.timestamp * 2))
-    }
-
     /// Roles that expire before a moment, with the time; boxes then refuse what they say. The keeper's are not among
     /// them: `commit` renews those.
     package func expiring(before moment: UTCTime) -> [(role: String, expires: UTCTime)] {
@@ -126,15 +107,10 @@ extension Registry {
         switch role {
         case .root: return try changeRoot(keys: keys) { _ in RootChange(result: ()) { _ in } }.effect
         case .snapshot, .timestamp:
-            _ = try signer(of: role, keys)
+            try requireKey(of: role, keys)
             return .none
         default: return try change(role, keys: keys) { _ in Change(result: ()) { _ in } }.effect
         }
-    }
-
-    /// Throws `keyMissing` where a keeper's key is not at hand.
-    package func requireKeeper(_ keys: KeyFolder) throws {
-        for role in [RegistryRole.snapshot, .timestamp] { _ = try signer(of: role, keys) }
     }
 }
 

@@ -92,8 +92,8 @@ extension RepositoryEditor {
         let roleKeys = root.keys(of: document.role)
         for signer in signers {
             // A key is known by its material; signatures go by the ids that the root has for it.
-            guard let material = signer.key.publicKey()?.material else { continue }
-            for key in roleKeys.keyIDs.compactMap({ root.keys[$0] }) where key.publicKey()?.material == material {
+            guard let material = signer.key.material else { continue }
+            for key in roleKeys.keyIDs.compactMap({ root.keys[$0] }) where key.material == material {
                 let bytes = try signer.sign(document.signedBytes)
                 document.signatures.removeAll { $0.keyID == key.id }
                 document.signatures.append(MetadataSignature(keyID: key.id, bytes: bytes))

@@ -91,7 +91,13 @@ extension RepositoryEditor {
         guard version <= next else { throw ProposalError.gap(role: role, version: version, next: next) }
         guard version == next else { throw stale("the repository has version \(next - 1) of it") }
         guard role != .root else { return }
-        guard !authorities(over: role).isEmpty else { throw stale("nobody delegates to \(role) any more") }
+        guard !authorities(over: role).isEmpty else {
+            guard proposal.context.assumed.isEmpty else {
+                let missing = ["nobody delegates to it yet"]
+                throw ProposalError.incomplete(role: role, version: version, missing: missing)
+            }
+            throw stale("nobody delegates to \(role) any more")
+        }
         let previous = proposal.context.previous.map { FileHashes(of: $0) }
         guard previous == files[role]?.hashes else {
             let newest = roles[role].map { "version \($0.version)" } ?? "nothing"
@@ -117,5 +123,36 @@ extension RepositoryEditor {
         try accept(
             StagedVersion(metadata: proposal.metadata, authorities: authorities, documents: proposal.documents)
         )
+    }
+}
+
+extension RepositoryEditor {
+    /// The same repository, changed in memory only: what would come of changes can be tried out on it.
+    package func rehearsing() -> RepositoryEditor {
+        var copy = self
+        copy.storage = RehearsalStorage(storage)
+        return copy
+    }
+
+    /// Begins a repository with a proposed first root, where all have signed it who must.
+    package static func begin(
+        in storage: any RepositoryStorage,
+        with proposal: Proposal,
+        limits: UpdateLimits = UpdateLimits()
+    ) throws -> RepositoryEditor {
+        guard try storage.metadataNames().isEmpty else { throw RepositoryError.exists }
+        guard case .root(let document) = proposal.metadata else { throw RepositoryError.incomplete(missing: "root") }
+        let authorities = SigningAuthority.overRoot(document.body, after: nil)
+        guard document.body.version == 1 else {
+            throw ProposalError.gap(role: .root, version: document.body.version, next: 1)
+        }
+        let standing = proposal.metadata.standing(by: authorities)
+        guard standing.isComplete else {
+            let missing = standing.authorities.filter { $0.lacking > 0 }.map(\.sentence)
+            throw ProposalError.incomplete(role: .root, version: 1, missing: missing)
+        }
+        var metadata = proposal.metadata
+        metadata.dropUnasked(authorities)
+        return try begin(in: storage, metadata, limits: limits)
     }
 }

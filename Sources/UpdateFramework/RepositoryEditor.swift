@@ -18,7 +18,7 @@ package struct RepositoryEditor {
     /// Files that are not what their names say, or not signed as they must be, with the reason. They are not used.
     package internal(set) var rejected: [(file: String, reason: String)]
 
-    let storage: any RepositoryStorage
+    var storage: any RepositoryStorage
     let limits: UpdateLimits
     var timestampBytes: [UInt8]?
     /// The bytes behind `roles`, for the snapshot.

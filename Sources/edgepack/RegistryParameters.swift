@@ -114,6 +114,10 @@ enum RegistryParameters {
         let outcome = try registry.commit(keys: keys, renewSnapshot: renewSnapshot)
         switch outcome {
         case .committed(let timestamp): terminal.notice("in effect with timestamp \(timestamp)")
+        case .renewed(_, let unsigned):
+            for (role, reason) in unsigned.sorted(by: { $0.key < $1.key }) {
+                terminal.warning("role \(role) has to be signed anew before anything new comes into effect: \(reason)")
+            }
         case .published(let lacking):
             terminal.notice(
                 "not in effect yet: the keys of \(lacking.joined(separator: " and ")) are not here; their holder runs "

@@ -68,22 +68,27 @@ extension Registry {
     /// Makes the next version of `targets` or of a role below it, unless there is nothing to change: written where the
     /// signatures at hand suffice, else proposed.
     ///
-    /// - Parameter signers: sign besides the role's keys in `keys`, where they are asked for.
+    /// - Parameters:
+    ///   - signers: sign besides those of the role's keys that are in `keys`, where they are asked for.
+    ///   - mayBeUnsigned: whether it is proposed though nobody here can sign it.
     mutating func change<Result>(
         _ role: RegistryRole,
         keys: KeyFolder,
         adding signers: [any MetadataSigner] = [],
+        mayBeUnsigned: Bool = false,
         _ plan: (RepositoryEditor) throws -> Change<Result>
     ) throws -> Changed<Result> {
         try onTopOfOthers { registry in
             let planned = try plan(registry.editor)
             guard let edit = planned.edit else { return Changed(result: planned.result, effect: .none) }
-            let signer = try registry.signer(of: role, keys)
-            let expires = registry.now.advanced(by: registry.policy.targets)
-            for document in planned.documents { try registry.editor.store(document) }
-            try registry.editor.publish(role.name, expires: expires, signers: [signer] + signers, edit: edit)
-            let version = registry.editor.roles[role.name]?.version ?? 0
-            return Changed(result: planned.result, effect: .published(version: version))
+            let staged = try registry.editor.stage(
+                role.name,
+                expires: registry.now.advanced(by: registry.policy.targets),
+                documents: planned.documents,
+                edit: edit
+            )
+            let effect = try registry.publishOrPropose(staged, role, keys, signers, mayBeUnsigned)
+            return Changed(result: planned.result, effect: effect)
         }
     }
 
@@ -92,16 +97,34 @@ extension Registry {
     mutating func changeRoot<Result>(
         keys: KeyFolder,
         adding signers: [any MetadataSigner] = [],
+        mayBeUnsigned: Bool = false,
         _ plan: (RepositoryEditor) throws -> RootChange<Result>
     ) throws -> Changed<Result> {
         try onTopOfOthers { registry in
             let planned = try plan(registry.editor)
             guard let edit = planned.edit else { return Changed(result: planned.result, effect: .none) }
-            let signer = try registry.signer(of: .root, keys)
             let expires = registry.now.advanced(by: registry.policy.root)
-            try registry.editor.publishRoot(expires: expires, signers: [signer] + signers, edit: edit)
-            return Changed(result: planned.result, effect: .published(version: registry.editor.root.body.version))
+            let staged = try registry.editor.stageRoot(expires: expires, edit: edit)
+            let effect = try registry.publishOrPropose(staged, .root, keys, signers, mayBeUnsigned)
+            return Changed(result: planned.result, effect: effect)
         }
+    }
+
+    private mutating func publishOrPropose(
+        _ staged: StagedVersion,
+        _ role: RegistryRole,
+        _ keys: KeyFolder,
+        _ signers: [any MetadataSigner],
+        _ mayBeUnsigned: Bool
+    ) throws -> ChangeEffect {
+        var staged = staged
+        let fresh = try staged.sign(with: try keys.signers(among: staged.wanted) + signers)
+        if fresh.isEmpty, !mayBeUnsigned { throw try missingKey(of: role, keys) }
+        guard !staged.standing.isComplete else {
+            try editor.accept(staged)
+            return .published(version: staged.version)
+        }
+        return .proposed(try propose(staged))
     }
 
     /// Does it again on top of what another writer wrote first, as often as that happens.

@@ -12,5 +12,5 @@ package struct DocumentChange: Sendable {
 }
 
 /// Says what a document means, as sentences for the person who is to sign it, or nil for one of a kind not known; it is
-/// then described by path and digest. The second argument finds what the proposal brings along by its digest.
-package typealias DocumentExplainer = (DocumentChange, (SHA256Digest) -> [UInt8]?) -> [String]?
+/// then described by path and digest. The second argument is what the proposal brings along, by digest.
+package typealias DocumentExplainer = (DocumentChange, [SHA256Digest: [UInt8]]) -> [String]?

@@ -39,10 +39,15 @@ extension Proposal {
         let digest = new.hashes.fileNamePrefix.map { new.hashes.sha256 == nil ? "sha512:\($0)" : "sha256:\($0)" }
         let verb = change.old == nil ? "lists" : "lists anew"
         var words = ["\(verb) \(change.path), \(new.length) bytes, \(digest ?? "without a digest")"]
-        if let meaning = explain(change, { attachments[$0] }) {
+        if let meaning = explain(change, attachments) {
             words += meaning.map { "  \($0)" }
-        } else if change.old?.custom != new.custom {
-            words.append("  with custom metadata \(new.custom.map { text(.object($0)) } ?? "taken away")")
+        } else {
+            if change.old?.custom != new.custom {
+                words.append("  with custom metadata \(new.custom.map { text(.object($0)) } ?? "taken away")")
+            }
+            if let contents = change.contents, contents.count <= 2_000 {
+                words.append("  in full: \(String(decoding: contents, as: UTF8.self))")
+            }
         }
         words += otherWords(change.old?.json, new.json, known: ["length", "hashes", "custom"], "  of it ")
         // Kinds of digests that nobody here judges by are signed all the same.
@@ -89,7 +94,7 @@ private struct KeyWords {
         }
 
         var sentence: String {
-            let names = keys.map(\.shownName).joined(separator: ", ")
+            let names = keys.map(\.label).joined(separator: ", ")
             return "signed by \(roleKeys.threshold) of \(keys.count): \(names.isEmpty ? "nobody" : names)"
         }
     }
@@ -103,8 +108,8 @@ private struct KeyWords {
         var words: [String] = []
         let added = new.keys.filter { !old.keys.contains($0) }
         let removed = old.keys.filter { !new.keys.contains($0) }
-        for key in added { words.append("\(role): \(key.shownName) may sign from now on, key id \(key.id)") }
-        for key in removed { words.append("\(role): \(key.shownName) signs no more, key id \(key.id)") }
+        for key in added { words.append("\(role): \(key.label) may sign from now on, key id \(key.id)") }
+        for key in removed { words.append("\(role): \(key.label) signs no more, key id \(key.id)") }
         let hasChanged =
             old.roleKeys.threshold != new.roleKeys.threshold || !added.isEmpty || !removed.isEmpty
             || old.roleKeys.keyIDs != new.roleKeys.keyIDs
@@ -149,7 +154,7 @@ private struct RootWords {
 /// Keys that stand there for no role.
 private func unusedWords(_ old: [String: MetadataKey], _ new: [String: MetadataKey], _ used: Set<String>) -> [String] {
     new.sorted { $0.key < $1.key }.filter { !used.contains($0.key) && old[$0.key] != $0.value }.map {
-        "the key \($0.value.shownName) stands there for no role"
+        "the key \($0.value.label) stands there for no role"
     }
 }
 

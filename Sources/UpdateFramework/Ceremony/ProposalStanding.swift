@@ -1,6 +1,3 @@
-internal import Diagnostics
-internal import JSON
-
 /// Who has signed a staged version of a role, and who has yet to.
 package struct ProposalStanding: Sendable, Equatable {
     /// Those who must sign, as one who names keys asks: the keys of the root before and of the new root itself, or of a
@@ -28,7 +25,7 @@ package struct ProposalStanding: Sendable, Equatable {
         }
 
         private static func list(_ keys: [MetadataKey], _ word: String) -> String {
-            let names = keys.map(\.shownName)
+            let names = keys.map(\.label)
             guard let last = names.last, names.count > 1 else { return names.first ?? "" }
             return "\(names.dropLast().joined(separator: ", ")) \(word) \(last)"
         }
@@ -45,16 +42,7 @@ package struct ProposalStanding: Sendable, Equatable {
     package var wanted: [MetadataKey] {
         var seen: Set<[UInt8]> = []
         return authorities.filter { $0.lacking > 0 }.flatMap(\.missing).filter {
-            seen.insert($0.publicKey()?.material ?? Array($0.id.utf8)).inserted
+            seen.insert($0.material ?? Array($0.id.utf8)).inserted
         }
-    }
-}
-
-extension MetadataKey {
-    /// Its holder's name and the beginning of its id, for people: `alice (4f2c91ab)`.
-    var shownName: String {
-        let digits = String(id.prefix(8)).printable()
-        guard let owner = json["x-edge-owner"]?.stringValue, !owner.isEmpty else { return digits }
-        return "\(owner.printable()) (\(digits))"
     }
 }

@@ -30,6 +30,9 @@ package struct SigningAuthority: Sendable {
         return [before, own]
     }
 
+    /// Those who must sign a repository's first root.
+    package static func ofFirstRoot(_ root: RootMetadata) -> [SigningAuthority] { overRoot(root, after: nil) }
+
     /// Those who name keys for `targets` or a role below it; all must be content. None where nobody delegates to it.
     static func over(
         _ role: RoleName,

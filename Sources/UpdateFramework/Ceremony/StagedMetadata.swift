@@ -78,7 +78,7 @@ extension StagedMetadata {
             var seen: Set<[UInt8]> = []
             // One key under two ids counts once: those that have signed first, so that the other id isn't missed.
             for (key, hasSigned) in authority.keys.map({ ($0, isSigned(by: $0)) }).sorted(by: { $0.1 && !$1.1 }) {
-                guard seen.insert(key.publicKey()?.material ?? Array(key.id.utf8)).inserted else { continue }
+                guard seen.insert(key.material ?? Array(key.id.utf8)).inserted else { continue }
                 if hasSigned { signed.append(key) } else { missing.append(key) }
             }
             return ProposalStanding.Authority(
@@ -107,9 +107,9 @@ extension StagedMetadata {
         let wanted = authorities.flatMap(\.keys)
         var fresh: [MetadataKey] = []
         for signer in signers {
-            guard let material = signer.key.publicKey()?.material else { continue }
+            guard let material = signer.key.material else { continue }
             // A key is known by its material; signatures go by the ids that the metadata has for it.
-            for key in wanted where key.publicKey()?.material == material && !isSigned(by: key) {
+            for key in wanted where key.material == material && !isSigned(by: key) {
                 let bytes = try signer.sign(signedBytes)
                 signatures.removeAll { $0.keyID == key.id }
                 signatures.append(MetadataSignature(keyID: key.id, bytes: bytes))

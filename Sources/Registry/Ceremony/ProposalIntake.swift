@@ -1,0 +1,210 @@
+internal import Diagnostics
+package import UpdateFramework
+
+/// A proposal as a person hands it over, with the place that it came from.
+package struct GivenProposal: Sendable {
+    package let place: String
+    package let proposal: Proposal
+
+    package init(place: String, proposal: Proposal) {
+        self.place = place
+        self.proposal = proposal
+    }
+}
+
+/// What became of proposals.
+package struct TakenProposals: Sendable {
+    package struct Taken: Sendable, Equatable {
+        package let role: String
+        package let version: Int
+    }
+
+    package struct Left: Sendable, Equatable {
+        package let place: String
+        package let reason: String
+    }
+
+    /// Written for the keeper to commit, in this order.
+    package var taken: [Taken] = []
+    /// Those that wait for signatures.
+    package var waiting: [WaitingProposal] = []
+    /// Those that can't be taken: stale, ahead of others, or no proposals at all.
+    package var left: [Left] = []
+}
+
+/// Copies of what is one proposal, signed together or apart.
+private struct Candidate {
+    struct Copy {
+        let place: String
+        /// Where it lies in the repository; nil for one that was handed over.
+        let path: RepositoryPath?
+        let proposal: Proposal
+    }
+
+    var copies: [Copy]
+
+    var first: Proposal { copies[0].proposal }
+    var place: String { copies[0].place }
+    var isGiven: Bool { copies.contains { $0.path == nil } }
+
+    /// Roots first, then `targets`, then all others: whom an earlier one trusts, signs a later one.
+    var order: (Int, Int, String) {
+        switch first.role {
+        case .root: (0, first.version, "")
+        case .targets: (1, first.version, "")
+        default: (2, first.version, first.role.text)
+        }
+    }
+
+    func merged(by authorities: [SigningAuthority]) throws(ProposalError) -> Proposal {
+        var merged = first
+        for copy in copies { try merged.merge(copy.proposal, by: authorities) }
+        return merged
+    }
+}
+
+/// Proposals on their way into a repository.
+private struct Intake {
+    var candidates: [Candidate] = []
+    var report = TakenProposals()
+
+    init(_ given: [GivenProposal], _ storage: any RepositoryStorage) throws {
+        for file in given { try add(Candidate.Copy(place: file.place, path: nil, proposal: file.proposal)) }
+        let stored = try Registry.storedProposals(in: storage)
+        for (place, reason) in stored.unusable { report.left.append(TakenProposals.Left(place: place, reason: reason)) }
+        for file in stored.proposals {
+            try add(Candidate.Copy(place: file.path.description, path: file.path, proposal: file.proposal))
+        }
+        candidates.sort { $0.order < $1.order }
+    }
+
+    /// Throws `differing` where one that was handed over says something else than another for the same version.
+    private mutating func add(_ copy: Candidate.Copy) throws {
+        if let index = candidates.firstIndex(where: { $0.first.saysTheSame(as: copy.proposal) }) {
+            candidates[index].copies.append(copy)
+            return
+        }
+        let rival = candidates.first {
+            $0.first.role == copy.proposal.role && $0.first.version == copy.proposal.version && $0.isGiven
+        }
+        guard rival == nil else {
+            throw ProposalError.differing(role: copy.proposal.role, version: copy.proposal.version)
+        }
+        candidates.append(Candidate(copies: [copy]))
+    }
+
+    /// Writes all that are complete, as long as one makes way for another, and removes them from the repository's
+    /// proposals. The others stay; the first error of one that was handed over is thrown in the end.
+    mutating func settle(_ editor: inout RepositoryEditor, _ storage: any RepositoryStorage) throws {
+        var open = candidates
+        var problems: [Int: any Error] = [:]
+        var isGoingOn = true
+        while isGoingOn {
+            isGoingOn = false
+            problems = [:]
+            for (index, candidate) in open.enumerated() {
+                do {
+                    if try !editor.hasTaken(candidate.first) {
+                        try editor.accept(try candidate.merged(by: editor.authorities(over: candidate.first)))
+                    }
+                } catch let error as RepositoryError {
+                    if case .changedMeanwhile = error { throw error }
+                    problems[index] = error
+                    continue
+                } catch let error as any ExplainedError {
+                    problems[index] = error
+                    continue
+                }
+                let taken = TakenProposals.Taken(role: candidate.first.role.text, version: candidate.first.version)
+                report.taken.append(taken)
+                // Last: until then it can all be done again.
+                for path in candidate.copies.compactMap(\.path) { try storage.remove(path) }
+                open.remove(at: index)
+                isGoingOn = true
+                break
+            }
+        }
+        if let refused = open.indices.first(where: { open[$0].isGiven }), let problem = problems[refused] {
+            throw problem
+        }
+        for (index, candidate) in open.enumerated() {
+            if case .incomplete? = problems[index] as? ProposalError {
+                let merged = try candidate.merged(by: editor.authorities(over: candidate.first))
+                let standing = editor.standing(of: merged)
+                report.waiting.append(WaitingProposal(place: candidate.place, standing: standing))
+            } else {
+                let reason = (problems[index] as? any ExplainedError)?.message ?? "it can't be taken"
+                report.left.append(TakenProposals.Left(place: candidate.place, reason: reason))
+            }
+        }
+    }
+}
+
+extension Registry {
+    /// Writes all proposals that are signed by all who must: those that are handed over, which have to be taken, and those
+    /// that wait in the repository, of which the others stay. Roots come first, then `targets`.
+    ///
+    /// Throws `incomplete`, `gap`, `stale` or `differing` for one that was handed over; then nothing is written.
+    package mutating func takeProposals(_ given: [GivenProposal] = []) throws -> TakenProposals {
+        try onTopOfOthers { registry in
+            if !given.isEmpty {
+                var rehearsal = registry.editor.rehearsing()
+                var intake = try Intake(given, registry.storage)
+                try intake.settle(&rehearsal, RehearsalStorage(registry.storage))
+            }
+            var intake = try Intake(given, registry.storage)
+            try intake.settle(&registry.editor, registry.storage)
+            // What they changed of keys shows when all is read anew.
+            if !intake.report.taken.isEmpty { try registry.reopen() }
+            return intake.report
+        }
+    }
+
+    /// Whether there is no repository in the storage, but proposals for one.
+    package static func isProposed(in storage: any RepositoryStorage) throws -> Bool {
+        guard try storage.status(of: .metadata("1.root.json")) == nil else { return false }
+        return try !storedProposals(in: storage).proposals.isEmpty
+    }
+
+    /// Brings a repository to life that exists as proposals only: writes its first root, once all who must have signed
+    /// it and everything else that is proposed. `takeProposals` then takes the rest.
+    ///
+    /// Throws `incomplete` for what has yet to be signed, with nothing written.
+    package static func begin(
+        in storage: any RepositoryStorage,
+        _ given: [GivenProposal] = []
+    ) throws {
+        let intake = try Intake(given, storage)
+        guard let root = intake.candidates.first, case .root(let document) = root.first.metadata else {
+            throw RegistryError.notARepository(path: storage.name)
+        }
+        let merged = try root.merged(by: SigningAuthority.ofFirstRoot(document.body))
+        let rehearsal = RehearsalStorage(storage)
+        var editor = try RepositoryEditor.begin(in: rehearsal, with: merged)
+        var trial = intake
+        try trial.settle(&editor, rehearsal)
+        if let waiting = trial.report.waiting.first {
+            throw ProposalError.incomplete(
+                role: waiting.standing.role,
+                version: waiting.standing.version,
+                missing: trial.report.waiting.flatMap(\.sentences)
+            )
+        }
+        if let left = trial.report.left.first {
+            throw ProposalError.unusable(place: left.place, reason: left.reason)
+        }
+        guard editor.roles[.targets] != nil else { throw RepositoryError.incomplete(missing: "targets") }
+        _ = try RepositoryEditor.begin(in: storage, with: merged)
+    }
+}
+
+extension WaitingProposal {
+    /// Whose signatures it waits for, one sentence for each who asks for more.
+    package var sentences: [String] {
+        let asking = standing.authorities.filter { $0.lacking > 0 }
+        guard !asking.isEmpty else {
+            return ["\(standing.role) version \(standing.version): nobody delegates to it yet"]
+        }
+        return asking.map { "\(standing.role) version \(standing.version): \($0.sentence)" }
+    }
+}
