@@ -110,5 +110,5 @@ package struct SHA256: ~Copyable {
 }
 
 extension SHA256Digest {
-    fileprivate init(words: (UInt64, UInt64, UInt64, UInt64)) { self.words = words }
+    init(words: (UInt64, UInt64, UInt64, UInt64)) { self.words = words }
 }
