@@ -61,13 +61,19 @@ static bool begin(struct transfer *transfer) {
     return transfer->request->begin(transfer->request->context, (int)status_of(transfer->handle), content_range);
 }
 
+/// The most bytes that the body of the answer may have.
+static int64_t limit_of(const struct http_client_request *request, long status) {
+    bool is_other = request->method != NULL && request->error_limit_bytes > 0 && !is_success(status);
+    return is_other ? request->error_limit_bytes : request->limit_bytes;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
     struct transfer *transfer = context;
     size_t length = size * count;
     transfer->received += (int64_t)length;
     if (transfer->request->method == NULL && !is_success(status_of(transfer->handle)))
         return transfer->received > error_body_limit ? CURL_WRITEFUNC_ERROR : length;
-    if (transfer->received > transfer->request->limit_bytes) {
+    if (transfer->received > limit_of(transfer->request, status_of(transfer->handle))) {
         transfer->too_large = true;
         return CURL_WRITEFUNC_ERROR;
     }
@@ -253,6 +259,12 @@ static CURLcode set_method(http_client *client, const struct http_client_request
     return curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
+static void tell_headers(CURL *handle, const struct http_client_request *request) {
+    struct curl_header *header = NULL;
+    while ((header = curl_easy_nextheader(handle, CURLH_HEADER, -1, header)) != NULL)
+        request->header(request->context, header->name, header->value);
+}
+
 void http_client_send(http_client *client, const struct http_client_request *request,
                      struct http_client_response *response) {
     CURL *handle = client->handle;
@@ -271,7 +283,9 @@ void http_client_send(http_client *client, const struct http_client_request *req
         curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, starts_with_https(request->url) ? "https" : "http,https");
         curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
         curl_easy_setopt(handle, CURLOPT_RANGE, request->range);
-        curl_easy_setopt(handle, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->limit_bytes);
+        int64_t longest =
+            request->error_limit_bytes > request->limit_bytes ? request->error_limit_bytes : request->limit_bytes;
+        curl_easy_setopt(handle, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)longest);
         curl_easy_setopt(handle, CURLOPT_WRITEDATA, &transfer);
         curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, text);
         current = &transfer;
@@ -285,6 +299,8 @@ void http_client_send(http_client *client, const struct http_client_request *req
     response->retry_after_seconds = retry_after;
     response->outcome = outcome_of(code, &transfer, status);
     response->alert = transfer.alert;
+    if (request->header != NULL && status != 0)
+        tell_headers(handle, request);
     if (response->outcome != HTTP_CLIENT_ANSWERED) {
         const char *message = text[0] != '\0' ? text : curl_easy_strerror(code);
         strncpy(response->message, message, sizeof response->message - 1);

@@ -125,6 +125,8 @@ package struct HTTPClientAnswer: Sendable, Equatable {
     package let body: [UInt8]
     /// When to ask again, where the server says so.
     package let retryAfter: Duration?
+    /// By their names in lower case; of several of a name the last.
+    package let headers: [String: String]
 
     /// A 2xx.
     package var isSuccess: Bool { (200..<300).contains(status) }
@@ -285,20 +287,66 @@ package final class HTTPClient {
         limitBytes: Int,
         timeout: Duration
     ) throws(HTTPClientError) -> HTTPClientAnswer {
+        var body: [UInt8] = []
+        let receiver = { (bytes: UnsafeRawBufferPointer) in body.append(contentsOf: bytes) }
+        let limits = (success: limitBytes, error: 0)
+        let (answer, _) = try perform(request, limits, timeout, begin: { _ in }, receive: receiver)
+        return HTTPClientAnswer(answer, body: body)
+    }
+
+    /// Sends a request and hands over the body of a 2xx answer as it comes; that of another answer is in what is returned.
+    ///
+    /// - Parameters:
+    ///   - limitBytes: a longer body of a 2xx answer is `tooLarge`, and so is another answer's over 64 KiB.
+    ///   - timeout: for the whole request; nil for none, as for large files, which only the slow period ends.
+    ///   - receive: an error that it throws ends the transfer and is thrown on.
+    /// - Throws: `HTTPClientError`, and what `receive` throws.
+    package func send(
+        _ request: HTTPClientRequest,
+        limitBytes: Int,
+        timeout: Duration? = nil,
+        receive: (UnsafeRawBufferPointer) throws -> Void
+    ) throws -> HTTPClientAnswer {
+        var body: [UInt8] = []
+        var isSuccess = false
+        let limits = (success: limitBytes, error: 1 << 16)
+        let (answer, failure) = try perform(request, limits, timeout) { head in
+            isSuccess = (200..<300).contains(head.status)
+        } receive: { bytes in
+            if isSuccess { try receive(bytes) } else { body.append(contentsOf: bytes) }
+        }
+        if let failure { throw failure }
+        return HTTPClientAnswer(answer, body: body)
+    }
+
+    /// What is known of an answer at its end, but for its body.
+    fileprivate struct Ending {
+        var response: http_client_response
+        var headers: [String: String]
+    }
+
+    /// Sends a request. An error that a closure threw comes back beside the answer.
+    private func perform(
+        _ request: HTTPClientRequest,
+        _ limits: (success: Int, error: Int),
+        _ timeout: Duration?,
+        begin: (HTTPAnswerHead) throws -> Void,
+        receive: (UnsafeRawBufferPointer) throws -> Void
+    ) throws(HTTPClientError) -> (Ending, failure: (any Error)?) {
         guard !request.url.utf8.contains(0) else { throw .badURL(request.url, reason: "it holds a zero byte") }
         guard let lines = request.lines else { throw .badURL(request.url, reason: "a header can't be sent to it") }
         guard request.token == nil || request.keepsSecrets else {
             throw .badURL(request.url, reason: "a token is sent over HTTPS only")
         }
-        var body: [UInt8] = []
         var response = http_client_response()
-        withEscaping({ _ in }, { body.append(contentsOf: $0) }) { receiver in
+        let (headers, failure) = withEscaping(begin, receive) { receiver in
             request.url.withCString { url in
                 withPointers(to: lines) { headers in
                     request.body.withUnsafeBytes { content in
                         request.method.rawValue.withCString { method in
-                            var sent = receiver.request(url, limitBytes: limitBytes, timeout: timeout)
+                            var sent = receiver.request(url, limitBytes: limits.success, timeout: timeout)
                             sent.method = method
+                            sent.error_limit_bytes = Int64(limits.error)
                             // An empty body is a body too, of all but GET and DELETE.
                             let hasBody = !content.isEmpty || request.method == .post || request.method == .put
                             sent.body = hasBody ? content.baseAddress ?? UnsafeRawPointer(url) : nil
@@ -310,14 +358,11 @@ package final class HTTPClient {
                     }
                 }
             }
+            return (receiver.headers, receiver.failure)
         }
-        if let error = error(of: response, url: request.url, limitBytes: limitBytes) { throw error }
-        let seconds = response.retry_after_seconds
-        return HTTPClientAnswer(
-            status: Int(response.status),
-            body: body,
-            retryAfter: seconds > 0 ? .seconds(seconds) : nil
-        )
+        let limitBytes = (200..<300).contains(response.status) ? limits.success : max(limits.success, limits.error)
+        if failure == nil, let error = error(of: response, url: request.url, limitBytes: limitBytes) { throw error }
+        return (Ending(response: response, headers: headers), failure)
     }
 
     private func error(of response: http_client_response, url: String, limitBytes: Int) -> HTTPClientError? {
@@ -344,6 +389,8 @@ private final class Receiver {
     private let beginning: (HTTPAnswerHead) throws -> Void
     private let receiving: (UnsafeRawBufferPointer) throws -> Void
     private(set) var failure: (any Error)?
+    /// By their names in lower case.
+    private(set) var headers: [String: String] = [:]
 
     init(
         _ begin: @escaping (HTTPAnswerHead) throws -> Void,
@@ -371,8 +418,16 @@ private final class Receiver {
             let receiver = Unmanaged<Receiver>.fromOpaque(context).takeUnretainedValue()
             return receiver.take(UnsafeRawBufferPointer(start: bytes, count: length))
         }
+        request.header = { context, name, value in
+            guard let context, let name, let value else { return }
+            let receiver = Unmanaged<Receiver>.fromOpaque(context).takeUnretainedValue()
+            receiver.note(String(cString: name).lowercased(), String(cString: value))
+        }
         return request
     }
+
+    /// As many headers as any server has sent in earnest.
+    private func note(_ name: String, _ value: String) { if headers.count < 128 { headers[name] = value } }
 
     func begin(_ head: HTTPAnswerHead) -> Bool { succeeds { try beginning(head) } }
 
@@ -397,6 +452,18 @@ private func withEscaping<Result>(
 ) -> Result {
     withoutActuallyEscaping(begin) { begin in
         withoutActuallyEscaping(receive) { receive in body(Receiver(begin, receive)) }
+    }
+}
+
+extension HTTPClientAnswer {
+    fileprivate init(_ ending: HTTPClient.Ending, body: [UInt8]) {
+        let seconds = ending.response.retry_after_seconds
+        self.init(
+            status: Int(ending.response.status),
+            body: body,
+            retryAfter: seconds > 0 ? .seconds(seconds) : nil,
+            headers: ending.headers
+        )
     }
 }
 

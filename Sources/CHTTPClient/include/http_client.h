@@ -41,6 +41,8 @@ struct http_client_request {
     const char *range;
     /// `POST` and the like; NULL: GET. With a method redirects are not followed, and the body of any answer is received.
     const char *method;
+    /// With a method: the most bytes that the body of an answer other than 2xx may have; 0: `limit_bytes` too.
+    int64_t error_limit_bytes;
     /// Lent; NULL where `body_length` is 0.
     const void *body;
     size_t body_length;
@@ -55,6 +57,8 @@ struct http_client_request {
     /// Called once before the first bytes of a 2xx answer, with its status and Content-Range, NULL where it has none.
     /// False ends the transfer. NULL: nobody asks.
     bool (*begin)(void *context, int status, const char *content_range);
+    /// With a method: called at the end with each header of the answer, as far as it came. NULL: nobody asks.
+    void (*header)(void *context, const char *name, const char *value);
     /// Called with the bytes of a 2xx answer, which are lent. False ends the transfer.
     bool (*receive)(void *context, const uint8_t *bytes, size_t length);
 };
