@@ -22,7 +22,7 @@ extension ConformanceCase {
             #expect(try bench.refreshServed(at: repository.time) == 0)
             #expect(try bench.downloadServed(repository.target, at: repository.time) == 0)
             #expect(try bench.downloads == [repository.contents])
-            // A month later all of it is over.
+            // A year later all of it is over.
             #expect(try bench.refreshServed(at: repository.time.advanced(by: .seconds(365 * 86_400))) == 1)
         }
     }

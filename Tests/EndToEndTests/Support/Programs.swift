@@ -31,6 +31,7 @@ enum Programs {
     static var edgeagentSync: String { "\(folder ?? "")/edgeagent-sync" }
     static var edgelaunch: String { "\(folder ?? "")/edgelaunch" }
     static var edgefleet: String { "\(folder ?? "")/edgefleet" }
+    static var tufclient: String { "\(folder ?? "")/tufclient" }
     /// Those with commands that people type.
     static var all: [String] { [edgepack, edgeruntime, edgeagent, edgeagentSync, edgelaunch, edgefleet] }
     static var python: String { toolsPython ?? "python3" }
