@@ -108,26 +108,47 @@ import WallClock
         try editor.publish(role, expires: now.advanced(by: .seconds(3_600)), signers: keys) { $0.targets[text] = file }
     }
 
-    /// Hash bins, all kinds of keys, thresholds, a rotated root, terminating delegations; with consistent snapshots and
-    /// without.
+    /// Hash bins, all kinds of keys, thresholds of several kinds, rotated roots, terminating delegations; then a rotation
+    /// with another threshold, a key taken away, a delegation removed and one added. With consistent snapshots and without.
     @Test(arguments: ["consistent", "plain"])
     func writesWhatWeRead(kind: String) throws {
         let folder = try TemporaryDirectory(prefix: "python-tuf-tests")
         guard let result = try run("write_repository.py", [folder.path, kind]) else { return }
         try #require(result.isSuccess, "\(result.errorText)")
+        let lines = result.outputText.split(separator: "\n").map(String.init)
+        let middle = try #require(lines.firstIndex(of: "second"))
+        let (first, second) = (Array(lines[1..<middle]), Array(lines[(middle + 1)...]))
+        try #require(first.count > 40 && second.count > first.count)
+
         let store = MetadataDirectory("\(folder.path)/client")
-        try Updater.trust(root: try FileSystem.read("\(folder.path)/metadata/1.root.json", limit: 1 << 20), in: store)
-        let transport = DirectoryTransport("\(folder.path)/metadata")
+        let root = try FileSystem.read("\(folder.path)/first/metadata/1.root.json", limit: 1 << 20)
+        try Updater.trust(root: root, in: store)
+        let trusted = try download(first, from: "\(folder.path)/first", store)
+        #expect(trusted.root.version == 3)
+        #expect(trusted.root.consistentSnapshot == (kind == "consistent"))
+        #expect(try download(second, from: "\(folder.path)/second", store).root.version == 4)
+        // A client that comes for the first time gets there as well.
+        let fresh = MetadataDirectory("\(folder.path)/fresh")
+        try Updater.trust(root: root, in: fresh)
+        _ = try download(second, from: "\(folder.path)/second", fresh)
+    }
+
+    /// Updates, and expects exactly these targets, each with its contents.
+    private func download(
+        _ targets: [String],
+        from repository: String,
+        _ store: MetadataDirectory
+    ) throws -> TrustedMetadata {
+        let transport = DirectoryTransport("\(repository)/metadata")
         var updater = try Updater(store: store, transport: transport, updateStart: now)
         try updater.refresh()
-        #expect(updater.trusted.root.version == 3)
-        #expect(updater.trusted.root.consistentSnapshot == (kind == "consistent"))
-        let source = DirectoryTransport("\(folder.path)/targets")
-        for target in result.outputText.split(separator: "\n").map(String.init) {
+        let source = DirectoryTransport("\(repository)/targets")
+        for target in targets {
             let found = try #require(try updater.find(try targetPath(target)), "\(target)")
             let contents = try updater.contents(of: found, from: source, limitBytes: 1_000)
             #expect(String(decoding: contents, as: UTF8.self) == "contents of \(target)\n")
         }
-        #expect(try updater.targets(below: "").count == result.outputText.split(separator: "\n").count)
+        #expect(try updater.targets(below: "").map(\.path.text) == targets.sorted())
+        return updater.trusted
     }
 }
