@@ -14,6 +14,11 @@ package struct JSONFields {
         self.path = path
     }
 
+    package init(object: JSONObject, path: String) {
+        self.object = object
+        self.path = path
+    }
+
     private func path(of name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
 
     /// An error about the member `name`.

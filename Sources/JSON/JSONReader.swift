@@ -25,6 +25,7 @@ package struct JSONReader {
     package private(set) var offset = 0
     private var depth = 0
     private let depthLimit: Int
+    private var takesControlCharacters = false
     /// One bit per open level: set once the level has had a first element.
     private var started: UInt64 = 0
 
@@ -40,6 +41,12 @@ package struct JSONReader {
         self.bytes = bytes
         self.offset = offset
         self.depthLimit = min(depthLimit, 64)
+    }
+
+    /// A reader of one value inside canonical text, where strings hold control characters as they are.
+    init(canonical bytes: UnsafeRawBufferPointer, at offset: Int) {
+        self.init(bytes, at: offset)
+        takesControlCharacters = true
     }
 
     /// The kind of the next value; consumes white space only.
@@ -92,7 +99,9 @@ package struct JSONReader {
                 at = try checkEscape(at)
                 continue
             }
-            guard byte >= 0x20 else { throw .syntax(offset: at, expected: "no control character in a string") }
+            guard byte >= 0x20 || takesControlCharacters else {
+                throw .syntax(offset: at, expected: "no control character in a string")
+            }
             seen |= byte
             at += 1
         }

@@ -134,7 +134,16 @@ package struct JSONObject: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     /// Names must differ: a later member of the same name replaces the earlier one.
     package init(_ members: some Sequence<(String, JSONValue)>) {
         self.members = []
-        for (name, value) in members { self[name] = value }
+        // Looking for each name among all before it would take the square of their number.
+        var places: [ExactText: Int] = [:]
+        for (name, value) in members {
+            if let place = places.updateValue(self.members.count, forKey: ExactText(name)) {
+                places[ExactText(name)] = place
+                self.members[place].value = value
+            } else {
+                self.members.append((name, value))
+            }
+        }
     }
 
     package init(dictionaryLiteral elements: (String, JSONValue)...) { self.init(elements) }

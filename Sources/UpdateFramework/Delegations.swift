@@ -7,31 +7,35 @@ package struct Delegations: Sendable, Equatable {
     /// By key id.
     package private(set) var keys: [String: MetadataKey]
     package private(set) var roles: [DelegatedRole]
-    private var unrecognized: JSONObject
+    private var unrecognized: CanonicalObject
 
     package init() {
         keys = [:]
         roles = []
-        unrecognized = JSONObject()
+        unrecognized = CanonicalObject()
     }
 
-    init?(optionalIn parent: JSONFields) throws(JSONError) {
-        guard let fields = try parent.optionalFields("delegations") else { return nil }
+    init?(optionalIn signed: CanonicalObject) throws(JSONError) {
+        guard let object = try signed.optionalObject("delegations", path: "signed") else { return nil }
+        let path = "signed.delegations"
         // Ignoring them would hide targets, and an older file of the same name could come through in their place.
-        guard fields.optional("succinct_roles") == nil else {
-            throw fields.problem("succinct_roles", "hash bins by succinct roles (TAP 15) are not supported")
+        guard !object.has("succinct_roles") else {
+            throw .unexpected(
+                path: "\(path).succinct_roles",
+                problem: "hash bins by succinct roles (TAP 15) are not supported"
+            )
         }
-        keys = try MetadataKey.table(fields)
+        keys = try MetadataKey.table(object, path: path)
         roles = []
         var names: Set<RoleName> = []
-        for (index, value) in try fields.array("roles").enumerated() {
-            let role = try DelegatedRole(try JSONFields(value, path: "\(fields.path).roles[\(index)]"))
+        for (index, value) in try object.elements("roles", path: path).enumerated() {
+            let role = try DelegatedRole(value, path: "\(path).roles[\(index)]")
             guard names.insert(role.name).inserted else {
-                throw fields.problem("roles", "two roles are called \(role.name)")
+                throw .unexpected(path: "\(path).roles", problem: "two roles are called \(role.name)")
             }
             roles.append(role)
         }
-        unrecognized = fields.unrecognized(besides: ["keys", "roles"])
+        unrecognized = object.without(["keys", "roles"])
     }
 
     package subscript(name: RoleName) -> DelegatedRole? { roles.first { $0.name == name } }
@@ -95,7 +99,9 @@ package struct Delegations: Sendable, Equatable {
 
     var json: JSONValue {
         .object(
-            unrecognized.merging(["keys": MetadataKey.json(keys), "roles": .array(roles.map { .object($0.members) })])
+            unrecognized.json.merging([
+                "keys": MetadataKey.json(keys), "roles": .array(roles.map { .object($0.members) }),
+            ])
         )
     }
 }
@@ -127,18 +133,20 @@ package struct DelegatedRole: Sendable, Equatable {
 
     private static let names: Set<String> = ["name", "terminating", "paths", "path_hash_prefixes"]
 
-    init(_ fields: JSONFields) throws(JSONError) {
+    init(_ value: CanonicalValue, path: String) throws(JSONError) {
+        let object = try value.requireObject(path)
+        let fields = object.fields(["name", "terminating"], path: path)
         let text = try fields.string("name")
         guard let name = RoleName(text), !name.isTopLevel else {
             throw fields.problem("name", "\"\(text)\" can't be the name of a delegated role")
         }
         self.name = name
-        keys = try RoleKeys(fields, others: Self.names)
+        keys = try RoleKeys(object, path: path, others: Self.names)
         isTerminating = try fields.optionalBoolean("terminating") ?? false
-        switch (fields.optional("paths") != nil, fields.optional("path_hash_prefixes") != nil) {
-        case (true, false): scope = .paths(try fields.strings("paths").map { PathPattern($0) })
+        switch (object.has("paths"), object.has("path_hash_prefixes")) {
+        case (true, false): scope = .paths(try object.strings("paths", path: path).map { PathPattern($0) })
         case (false, true):
-            let prefixes = try fields.strings("path_hash_prefixes")
+            let prefixes = try object.strings("path_hash_prefixes", path: path)
             guard prefixes.allSatisfy({ $0.utf8.allSatisfy(isLowercaseHexadecimal) }) else {
                 throw fields.problem("path_hash_prefixes", "expected lowercase hexadecimal digits")
             }
@@ -149,12 +157,12 @@ package struct DelegatedRole: Sendable, Equatable {
     }
 
     /// Whether the role is trusted with this path.
-    package func covers(_ path: TargetPath) -> Bool {
+    package func covers(_ path: TargetPath) -> Bool { covers(path, PathDigest(path)) }
+
+    func covers(_ path: TargetPath, _ digest: PathDigest) -> Bool {
         switch scope {
-        case .paths(let patterns): return patterns.contains { $0.matches(path.text) }
-        case .hashPrefixes(let prefixes):
-            let digest = SHA256.digest(path.text.utf8).hex
-            return prefixes.contains { digest.hasPrefix($0) }
+        case .paths(let patterns): patterns.contains { $0.matches(path.text) }
+        case .hashPrefixes(let prefixes): prefixes.contains { digest.begins(with: $0) }
         }
     }
 
@@ -174,6 +182,15 @@ package struct DelegatedRole: Sendable, Equatable {
         }
         return object
     }
+}
+
+/// The SHA-256 of a target's path, by which hash prefixes cover it.
+struct PathDigest {
+    private let digits: [UInt8]
+
+    init(_ path: TargetPath) { digits = Array(SHA256.digest(path.text.utf8).hex.utf8) }
+
+    func begins(with prefix: String) -> Bool { digits.starts(with: prefix.utf8) }
 }
 
 private func isLowercaseHexadecimal(_ byte: UInt8) -> Bool {

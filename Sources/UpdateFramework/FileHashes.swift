@@ -1,5 +1,5 @@
 package import Digest
-package import JSON
+internal import JSON
 
 /// What signed metadata says of a file's content. Every digest of a kind known here must be right; at least one must
 /// be there where a file is judged by its digests.
@@ -7,33 +7,33 @@ package struct FileHashes: Sendable, Equatable {
     package var sha256: SHA256Digest?
     package var sha512: SHA512Digest?
     /// Kinds that are not known here, as they were written.
-    package let others: JSONObject
+    private let others: CanonicalObject
 
     package init(sha256: SHA256Digest?, sha512: SHA512Digest? = nil) {
         self.sha256 = sha256
         self.sha512 = sha512
-        others = JSONObject()
+        others = CanonicalObject()
     }
 
     /// Of these bytes, SHA-256 alone.
     package init(of bytes: [UInt8]) { self.init(sha256: SHA256.digest(bytes)) }
 
-    init(_ fields: JSONFields) throws(JSONError) {
-        for (name, value) in fields.object.members {
-            guard let text = value.stringValue else {
-                throw fields.problem(name, "expected a string, found \(value.kindName)")
-            }
+    init(_ object: CanonicalObject, path: String) throws(JSONError) {
+        for index in 0..<object.count {
+            let (name, value) = object[index]
+            func problem(_ text: String) -> JSONError { .unexpected(path: "\(path).\(name)", problem: text) }
+            guard let text = value.string else { throw problem("expected a string, found \(value.kindName)") }
             switch name {
             case "sha256":
-                guard let digest = SHA256Digest(hex: text) else { throw fields.problem(name, "is no SHA-256 digest") }
+                guard let digest = SHA256Digest(hex: text) else { throw problem("is no SHA-256 digest") }
                 sha256 = digest
             case "sha512":
-                guard let digest = SHA512Digest(hex: text) else { throw fields.problem(name, "is no SHA-512 digest") }
+                guard let digest = SHA512Digest(hex: text) else { throw problem("is no SHA-512 digest") }
                 sha512 = digest
             default: continue
             }
         }
-        others = fields.unrecognized(besides: ["sha256", "sha512"])
+        others = object.without(["sha256", "sha512"])
     }
 
     /// Whether there is anything to judge by.
@@ -43,7 +43,7 @@ package struct FileHashes: Sendable, Equatable {
     package var fileNamePrefix: String? { sha256?.hex ?? sha512?.hex }
 
     var json: JSONValue {
-        var object = others
+        var object = others.json
         if let sha256 { object["sha256"] = .string(sha256.hex) }
         if let sha512 { object["sha512"] = .string(sha512.hex) }
         return .object(object)

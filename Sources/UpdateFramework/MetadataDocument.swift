@@ -34,50 +34,70 @@ package struct MetadataDocument<Body: MetadataBody>: Sendable {
     package let role: RoleName
     package let body: Body
     package internal(set) var signatures: [MetadataSignature]
-    /// What is signed: the canonical form of `signed`, with every field that was read.
-    package let signedBytes: [UInt8]
-    private let signed: JSONValue
+    /// What is signed, with every field that was read.
+    private let signed: CanonicalText
 
-    /// How many values a document may hold: what 5 MB of targets with a digest each hold, one and a half times.
-    private static var valueLimit: Int { 250_000 }
+    /// What is signed: the canonical form of `signed`, with every field that was read.
+    package var signedBytes: [UInt8] { signed.bytes }
+
+    /// How many values a document may hold: what 5 MB of targets hold, with a digest and some words of their own each.
+    private static var valueLimit: Int { 500_000 }
 
     /// An unsigned document.
     package init(_ body: Body, role: RoleName) throws(UpdateError) {
         self.role = role
         self.body = body
         signatures = []
-        signed = body.json
-        signedBytes = try Self.usable(role) { () throws(JSONError) in try body.json.canonicalBytes(.olpc) }
+        signed = try Self.usable(role) { () throws(JSONError) in try CanonicalText(body.json) }
     }
 
     /// Reads a document. Nothing in it is trusted before `verify`.
     package init(parsing bytes: [UInt8], as role: RoleName, limitBytes: Int) throws(UpdateError) {
         guard bytes.count <= limitBytes else { throw .tooLarge(file: role.listedName, limitBytes: limitBytes) }
         self.role = role
-        let fields = try Self.usable(role) { () throws(JSONError) in
-            let limits = JSONLimits(bytes: limitBytes, values: Self.valueLimit)
-            return try JSONFields(try JSONValue.parse(bytes, limits: limits), path: "")
-        }
-        let signed = try Self.usable(role) { () throws(JSONError) in try fields.fields("signed") }
-        let type = try Self.usable(role) { () throws(JSONError) in try signed.string("_type") }
-        guard type == Body.typeName else { throw .wrongType(role: role, found: type) }
-        body = try Self.usable(role) { () throws(JSONError) in try Body(signed) }
-        self.signed = .object(signed.object)
-        signedBytes = try Self.usable(role) { () throws(JSONError) in
-            try JSONValue.object(signed.object).canonicalBytes(.olpc)
-        }
-        signatures = try Self.usable(role) { () throws(JSONError) in
-            var signatures: [MetadataSignature] = []
-            for (index, value) in try fields.array("signatures").enumerated() {
-                let entry = try JSONFields(value, path: "signatures[\(index)]")
-                let bytes = entry.object["sig"]?.stringValue.flatMap { UpdateFramework.bytes(hexadecimal: $0) }
-                let usable = bytes.flatMap { $0.isEmpty ? nil : $0 }
-                signatures.append(MetadataSignature(keyID: try entry.string("keyid"), bytes: usable))
+        let (signed, signatures) = try Self.usable(role) { () throws(JSONError) in
+            let members = try CanonicalText.members(
+                of: bytes,
+                limits: JSONLimits(bytes: limitBytes, values: Self.valueLimit)
+            )
+            func member(_ name: String) throws(JSONError) -> CanonicalText {
+                guard let text = members.first(where: { $0.name == name })?.text, text.value.kindName != "null" else {
+                    throw .unexpected(path: name, problem: "is missing")
+                }
+                return text
             }
-            return signatures
+            return (try member("signed"), try member("signatures"))
+        }
+        guard let object = signed.value.object else {
+            throw .unusable(role: role, reason: "signed: expected an object, found \(signed.value.kindName)")
+        }
+        let type = try Self.usable(role) { () throws(JSONError) in
+            try object.fields(["_type"], path: "signed").string("_type")
+        }
+        guard type == Body.typeName else { throw .wrongType(role: role, found: type) }
+        body = try Self.usable(role) { () throws(JSONError) in try Body(object) }
+        self.signed = signed
+        self.signatures = try Self.usable(role) { () throws(JSONError) in
+            guard let elements = signatures.value.elements else {
+                throw .unexpected(
+                    path: "signatures",
+                    problem: "expected an array, found \(signatures.value.kindName)"
+                )
+            }
+            var read: [MetadataSignature] = []
+            read.reserveCapacity(elements.count)
+            for (index, value) in elements.enumerated() {
+                let path = "signatures[\(index)]"
+                let entry = try value.requireObject(path)
+                let bytes = entry["sig"]?.string.flatMap { UpdateFramework.bytes(hexadecimal: $0) }
+                let usable = bytes.flatMap { $0.isEmpty ? nil : $0 }
+                let keyID = try entry.fields(["keyid"], path: path).string("keyid")
+                read.append(MetadataSignature(keyID: keyID, bytes: usable))
+            }
+            return read
         }
         var seen: Set<String> = []
-        for signature in signatures where !seen.insert(signature.keyID).inserted {
+        for signature in self.signatures where !seen.insert(signature.keyID).inserted {
             throw .duplicateSignature(role: role, keyID: signature.keyID)
         }
     }
@@ -98,11 +118,14 @@ package struct MetadataDocument<Body: MetadataBody>: Sendable {
         keys: [String: MetadataKey],
         delegator: String
     ) throws(UpdateError) {
-        let signatures = Dictionary(self.signatures.map { ($0.keyID, $0.bytes) }) { first, _ in first }
+        let wanted = Set(roleKeys.keyIDs)
+        let signatures = Dictionary(
+            self.signatures.lazy.filter { wanted.contains($0.keyID) }.map { ($0.keyID, $0.bytes) }
+        ) { first, _ in first }
         var verified: Set<[UInt8]> = []
         for keyID in roleKeys.keyIDs {
             guard let signature = signatures[keyID] ?? nil, let key = keys[keyID]?.publicKey(),
-                key.verify(signature: signature, message: signedBytes)
+                key.verify(signature: signature, message: signed.bytes)
             else { continue }
             verified.insert(key.material)
             if verified.count >= roleKeys.threshold { return }
@@ -118,16 +141,16 @@ package struct MetadataDocument<Body: MetadataBody>: Sendable {
 
     /// Adds a signature, in the place of an older one of the same key.
     package mutating func sign(with signer: any MetadataSigner) throws {
-        let signature = MetadataSignature(keyID: signer.key.id, bytes: try signer.sign(signedBytes))
+        let signature = MetadataSignature(keyID: signer.key.id, bytes: try signer.sign(signed.bytes))
         signatures.removeAll { $0.keyID == signature.keyID }
         signatures.append(signature)
     }
 
-    /// The file: `signed` as it was read or made, and the signatures; no white space.
+    /// The file: the signatures, and what is signed, its members in canonical order; no white space.
     package func encoded() -> [UInt8] {
         let list = signatures.map { signature -> JSONValue in
             ["keyid": .string(signature.keyID), "sig": .string(hexadecimal(signature.bytes ?? []))]
         }
-        return (["signatures": .array(list), "signed": signed] as JSONValue).compactBytes()
+        return (["signatures": .array(list), "signed": signed.value.json] as JSONValue).compactBytes()
     }
 }

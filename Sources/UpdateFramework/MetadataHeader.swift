@@ -23,7 +23,8 @@ package struct MetadataHeader: Sendable, Equatable {
 
     static let names: Set<String> = ["_type", "spec_version", "version", "expires"]
 
-    init(_ fields: JSONFields) throws(JSONError) {
+    init(_ signed: CanonicalObject) throws(JSONError) {
+        let fields = signed.fields(Self.names, path: "signed")
         specVersion = try fields.string("spec_version")
         guard specVersion == "1" || specVersion.hasPrefix("1.") else {
             throw fields.problem("spec_version", "\(specVersion) is not supported, only 1.x is")
@@ -46,13 +47,21 @@ package protocol MetadataBody: Sendable, Equatable {
     /// The value of `_type`.
     static var typeName: String { get }
     var header: MetadataHeader { get set }
-    /// Reads the members but `_type`, which is checked already.
-    init(_ fields: JSONFields) throws(JSONError)
+    /// Reads the members but `_type`, which is checked already. Errors call the object `signed`.
+    init(_ signed: CanonicalObject) throws(JSONError)
     /// The object to be signed, fields that are not known here included.
     var json: JSONValue { get }
 }
 
 extension MetadataBody {
+    /// From what stands under `signed`.
+    package init(json: JSONValue) throws(JSONError) {
+        guard let object = try CanonicalText(json).value.object else {
+            throw .unexpected(path: "signed", problem: "expected an object, found \(json.kindName)")
+        }
+        try self.init(object)
+    }
+
     package var version: Int { header.version }
     package var expires: UTCTime { header.expires }
 }
@@ -63,55 +72,68 @@ package struct RoleKeys: Sendable, Equatable {
     package var keyIDs: [String]
     /// At least 1. More than there are keys is allowed and never met.
     package var threshold: Int
-    var unrecognized: JSONObject
+    var unrecognized: CanonicalObject
 
     package init(keyIDs: [String], threshold: Int = 1) {
         self.keyIDs = keyIDs
         self.threshold = threshold
-        unrecognized = JSONObject()
+        unrecognized = CanonicalObject()
     }
 
+    /// More than any role needs: each of them may cost the verification of a signature over a whole file.
+    package static let mostKeys = 256
     static let names: Set<String> = ["keyids", "threshold"]
 
     /// `others`: names that the object has besides, known to the caller.
-    init(_ fields: JSONFields, others: Set<String> = []) throws(JSONError) {
-        let array = try fields.array("keyids")
-        keyIDs = array.compactMap(\.stringValue)
-        guard keyIDs.count == array.count else { throw fields.problem("keyids", "expected an array of strings") }
-        guard Set(keyIDs).count == keyIDs.count else { throw fields.problem("keyids", "lists a key twice") }
-        threshold = try fields.integer("threshold", in: 1...Int(Int32.max))
-        unrecognized = fields.unrecognized(besides: Self.names.union(others))
+    init(_ object: CanonicalObject, path: String, others: Set<String> = []) throws(JSONError) {
+        let ids = try object.elements("keyids", path: path)
+        guard ids.count <= Self.mostKeys else {
+            throw .unexpected(path: "\(path).keyids", problem: "lists \(ids.count) keys, more than \(Self.mostKeys)")
+        }
+        keyIDs = ids.compactMap(\.string)
+        guard keyIDs.count == ids.count else {
+            throw .unexpected(path: "\(path).keyids", problem: "expected an array of strings")
+        }
+        guard Set(keyIDs).count == keyIDs.count else {
+            throw .unexpected(path: "\(path).keyids", problem: "lists a key twice")
+        }
+        threshold = try object.fields(["threshold"], path: path).integer("threshold", in: 1...Int(Int32.max))
+        unrecognized = object.without(Self.names.union(others))
     }
 
     var members: JSONObject {
-        unrecognized.merging(["keyids": .array(keyIDs.map { .string($0) }), "threshold": .integer(threshold)])
+        unrecognized.json.merging(["keyids": .array(keyIDs.map { .string($0) }), "threshold": .integer(threshold)])
     }
 }
 
 /// A metadata file as a timestamp or snapshot lists it.
-package struct MetaFile: Sendable, Equatable {
+package struct MetaFile: MetadataTableEntry {
     package var version: Int
     /// The exact length in bytes, where it is listed.
     package var length: Int?
     package var hashes: FileHashes?
-    var unrecognized: JSONObject
+    private var unrecognized: CanonicalObject
 
     package init(version: Int, length: Int? = nil, hashes: FileHashes? = nil) {
         self.version = version
         self.length = length
         self.hashes = hashes
-        unrecognized = JSONObject()
+        unrecognized = CanonicalObject()
     }
 
-    init(_ fields: JSONFields) throws(JSONError) {
+    package init(_ value: CanonicalValue, path: String) throws(JSONError) {
+        let object = try value.requireObject(path)
+        let fields = object.fields(["version", "length"], path: path)
         version = try fields.integer("version", in: MetadataHeader.versions)
         length = try fields.optionalInteger("length", in: 0...Int.max)
-        hashes = try FileHashes(optionalIn: fields)
-        unrecognized = fields.unrecognized(besides: ["version", "length", "hashes"])
+        hashes = try object.optionalObject("hashes", path: path).map { hashes throws(JSONError) in
+            try FileHashes(hashes, path: "\(path).hashes")
+        }
+        unrecognized = object.without(["version", "length", "hashes"])
     }
 
-    var json: JSONValue {
-        var object = unrecognized.merging(["version": .integer(version)])
+    package var json: JSONValue {
+        var object = unrecognized.json.merging(["version": .integer(version)])
         if let length { object["length"] = .integer(length) }
         if let hashes { object["hashes"] = hashes.json }
         return .object(object)
@@ -122,13 +144,6 @@ package struct MetaFile: Sendable, Equatable {
         let hashes = hashes ?? FileHashes(sha256: nil)
         if self.hashes != nil, !hashes.hasKnownKind { throw .noKnownHash(file: file) }
         try FileChecker.check(bytes, file: file, length: length, hashes: hashes)
-    }
-}
-
-extension FileHashes {
-    init?(optionalIn fields: JSONFields) throws(JSONError) {
-        guard let hashes = try fields.optionalFields("hashes") else { return nil }
-        try self.init(hashes)
     }
 }
 
@@ -147,6 +162,61 @@ extension JSONFields {
         var rest = object
         for name in names { rest[name] = nil }
         return rest
+    }
+}
+
+extension CanonicalValue {
+    /// Throws where it is no object; `path` is what the error calls it.
+    func requireObject(_ path: String) throws(JSONError) -> CanonicalObject {
+        guard let object else { throw .unexpected(path: path, problem: "expected an object, found \(kindName)") }
+        return object
+    }
+}
+
+extension CanonicalObject {
+    /// Those of its members that have one of these names, to be read one by one.
+    func fields(_ names: Set<String>, path: String) -> JSONFields {
+        var object = JSONObject()
+        for name in names.sorted() { object[name] = self[name]?.json }
+        return JSONFields(object: object, path: path)
+    }
+
+    /// The member, where it is there and not null.
+    private func member(_ name: String) -> CanonicalValue? { self[name].flatMap { $0.kindName == "null" ? nil : $0 } }
+
+    func has(_ name: String) -> Bool { member(name) != nil }
+
+    private func required(_ name: String, _ path: String) throws(JSONError) -> CanonicalValue {
+        guard let value = member(name) else { throw .unexpected(path: "\(path).\(name)", problem: "is missing") }
+        return value
+    }
+
+    func optionalObject(_ name: String, path: String) throws(JSONError) -> CanonicalObject? {
+        has(name) ? try object(name, path: path) : nil
+    }
+
+    func object(_ name: String, path: String) throws(JSONError) -> CanonicalObject {
+        try required(name, path).requireObject("\(path).\(name)")
+    }
+
+    /// The elements of a member that is an array.
+    func elements(_ name: String, path: String) throws(JSONError) -> [CanonicalValue] {
+        let value = try required(name, path)
+        guard let elements = value.elements else {
+            throw .unexpected(path: "\(path).\(name)", problem: "expected an array, found \(value.kindName)")
+        }
+        return elements
+    }
+
+    /// The strings of a member that is an array of them.
+    func strings(_ name: String, path: String) throws(JSONError) -> [String] {
+        let value = try required(name, path)
+        let elements = value.elements
+        let strings = elements?.compactMap(\.string)
+        guard let strings, strings.count == elements?.count else {
+            throw .unexpected(path: "\(path).\(name)", problem: "expected an array of strings, found \(value.kindName)")
+        }
+        return strings
     }
 }
 

@@ -12,18 +12,33 @@ package struct MetadataKey: Sendable, Equatable {
     package let type: String
     /// `ecdsa-sha2-nistp256`, `ecdsa-sha2-nistp384`, `ed25519`, `rsassa-pss-sha256`, or something else.
     package let scheme: String
+    /// As text: an object of a stranger may be of any size.
+    private let text: CanonicalValue
+
     /// The key object with all its fields, known or not.
-    package let json: JSONValue
+    package var json: JSONValue { text.json }
 
     /// Reads a key object. Its material is looked at only when a signature is to be verified: many keys of a repository
     /// are never needed.
-    init(id: String, _ value: JSONValue, path: String) throws(JSONError) {
-        let fields = try JSONFields(value, path: path)
+    init(id: String, _ value: CanonicalValue, path: String) throws(JSONError) {
+        let object = try value.requireObject(path)
+        let fields = object.fields(["keytype", "scheme"], path: path)
         self.id = id
         type = try fields.string("keytype")
         scheme = try fields.string("scheme")
-        _ = try fields.fields("keyval")
-        json = value
+        _ = try object.object("keyval", path: path)
+        text = value
+    }
+
+    init(id: String, _ value: JSONValue, path: String) throws(JSONError) {
+        try self.init(id: id, try CanonicalText(value).value, path: path)
+    }
+
+    /// The same key with text of its own, so that what it was read from may be let go.
+    var detached: MetadataKey { MetadataKey(id: id, type: type, scheme: scheme, text: text.detached) }
+
+    private init(id: String, type: String, scheme: String, text: CanonicalValue) {
+        (self.id, self.type, self.scheme, self.text) = (id, type, scheme, text)
     }
 
     /// The field that names the key's holder. Other tools keep it, as the id is made of all fields.
@@ -58,11 +73,11 @@ package struct MetadataKey: Sendable, Equatable {
             "keytype": .string(type), "scheme": .string(scheme), "keyval": ["public": .string(material)],
         ]
         if let owner { object[Self.ownerField] = .string(owner) }
-        json = .object(object)
-        guard let canonical = try? json.canonicalBytes(.olpc) else {
+        guard let canonical = try? CanonicalText(.object(object)) else {
             throw .libraryFailure(operation: "name a key", reason: "it has no canonical form")
         }
-        id = SHA256.digest(canonical).hex
+        text = canonical.value
+        id = SHA256.digest(canonical.bytes).hex
     }
 
     private static let ownerLimitBytes = 64
@@ -75,7 +90,7 @@ package struct MetadataKey: Sendable, Equatable {
 
     /// Whose key it is, as far as the metadata tells; only whoever signed the metadata vouches for it.
     package var owner: String? {
-        json[Self.ownerField]?.stringValue.flatMap { Self.isOwner($0) ? $0 : nil }
+        text.object?[Self.ownerField]?.string.flatMap { Self.isOwner($0) ? $0 : nil }
     }
 
     /// What people call it: `alice (4f2c91ab)`, or `4f2c91ab` where no holder is named.
@@ -89,7 +104,7 @@ package struct MetadataKey: Sendable, Equatable {
 
     /// The key that verifies, or nil for a kind not known here and for damaged material: it then counts for nothing.
     package func publicKey() -> PublicKey? {
-        guard let material = json["keyval"]?["public"]?.stringValue else { return nil }
+        guard let material = text.object?["keyval"]?.object?["public"]?.string else { return nil }
         let expected: (KeyKind) -> Bool
         switch (type, scheme) {
         // The second spelling of the key type is python-tuf's from before 2022; the oldest sigstore roots have it.

@@ -9,6 +9,8 @@ package struct PathPattern: Sendable, Equatable, Hashable, CustomStringConvertib
 
     /// Whether the whole path matches.
     package func matches(_ path: String) -> Bool {
+        // All but the stars stand for one character each: what is longer than the path can't match, however many there are.
+        guard text.unicodeScalars.lazy.filter({ $0 != "*" }).count <= path.unicodeScalars.count else { return false }
         let (patterns, parts) = (Self.components(of: text), Self.components(of: path))
         return patterns.count == parts.count && zip(patterns, parts).allSatisfy { Self.matches(Array($0), Array($1)) }
     }

@@ -64,7 +64,7 @@ extension RepositoryEditor {
     }
 
     private mutating func writeSnapshot(
-        _ listed: [String: MetaFile],
+        _ listed: MetadataTable<MetaFile>,
         expires: UTCTime,
         _ signers: [any MetadataSigner]
     ) throws -> (document: MetadataDocument<SnapshotMetadata>, meta: MetaFile) {

@@ -43,13 +43,18 @@ package struct RootMetadata: MetadataBody {
         }
     }
 
-    package init(_ fields: JSONFields) throws(JSONError) {
-        header = try MetadataHeader(fields)
+    package init(_ signed: CanonicalObject) throws(JSONError) {
+        // As a tree: a root is small.
+        let fields = JSONFields(object: signed.json, path: "signed")
+        header = try MetadataHeader(signed)
         consistentSnapshot = try fields.optionalBoolean("consistent_snapshot") ?? false
-        keys = try MetadataKey.table(fields)
+        keys = try MetadataKey.table(signed, path: "signed")
         roles = [:]
-        let listed = try fields.fields("roles")
-        for role in Self.roleNames { roles[role] = try RoleKeys(try listed.fields(role.text)) }
+        let listed = try signed.object("roles", path: "signed")
+        for role in Self.roleNames {
+            let path = "signed.roles.\(role.text)"
+            roles[role] = try RoleKeys(try listed.object(role.text, path: "signed.roles"), path: path)
+        }
         unrecognized = fields.unrecognized(
             besides: MetadataHeader.names.union(["consistent_snapshot", "keys", "roles"])
         )
@@ -98,12 +103,19 @@ package struct RootMetadata: MetadataBody {
 }
 
 extension MetadataKey {
+    /// Ten thousand hash bins have a key each.
+    private static let mostInTable = 10_000
+
     /// The object `keys` of a root or of delegations.
-    static func table(_ fields: JSONFields) throws(JSONError) -> [String: MetadataKey] {
-        let listed = try fields.fields("keys")
+    static func table(_ parent: CanonicalObject, path: String) throws(JSONError) -> [String: MetadataKey] {
+        let listed = try parent.object("keys", path: path)
+        guard listed.count <= mostInTable else {
+            throw .unexpected(path: "\(path).keys", problem: "holds \(listed.count) keys, more than \(mostInTable)")
+        }
         var keys: [String: MetadataKey] = [:]
-        for (id, value) in listed.object.members {
-            keys[id] = try MetadataKey(id: id, value, path: "\(listed.path).\(id)")
+        for index in 0..<listed.count {
+            let (id, value) = listed[index]
+            keys[id] = try MetadataKey(id: id, value, path: "\(path).keys.\(id)")
         }
         return keys
     }

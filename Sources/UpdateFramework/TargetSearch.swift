@@ -41,9 +41,13 @@ package struct TargetSearch: Sendable {
         }
         // 5.6.7.2: delegations in their order. Behind a terminating one nothing is considered, neither here nor in the
         // roles above.
+        // Of thousands of children, no more are looked at than roles may be visited, and one that would be too many.
+        let digest = PathDigest(path)
         var children: [[RoleName]] = []
-        for delegated in metadata?.delegations?.roles ?? [] where delegated.covers(path) {
-            children.append(chain + [delegated.name])
+        for delegated in metadata?.delegations?.roles ?? [] where delegated.covers(path, digest) {
+            if !visited.contains(delegated.name), children.count <= limit - visited.count {
+                children.append(chain + [delegated.name])
+            }
             if delegated.isTerminating {
                 open = []
                 break

@@ -7,60 +7,63 @@ package struct TargetsMetadata: MetadataBody {
 
     package var header: MetadataHeader
     /// By path, as it was written.
-    package var targets: [String: TargetFile]
+    package var targets: MetadataTable<TargetFile>
     package var delegations: Delegations?
-    private var unrecognized: JSONObject
+    private var unrecognized: CanonicalObject
 
     package init(version: Int, expires: UTCTime) {
         header = MetadataHeader(version: version, expires: expires)
         targets = [:]
-        unrecognized = JSONObject()
+        unrecognized = CanonicalObject()
     }
 
-    package init(_ fields: JSONFields) throws(JSONError) {
-        header = try MetadataHeader(fields)
-        let listed = try fields.fields("targets")
-        targets = [:]
-        for (path, value) in listed.object.members {
-            targets[path] = try TargetFile(try JSONFields(value, path: "\(listed.path).\(path)"))
-        }
-        delegations = try Delegations(optionalIn: fields)
-        unrecognized = fields.unrecognized(besides: MetadataHeader.names.union(["targets", "delegations"]))
+    package init(_ signed: CanonicalObject) throws(JSONError) {
+        header = try MetadataHeader(signed)
+        targets = try MetadataTable(try signed.object("targets", path: "signed"), path: "signed.targets")
+        delegations = try Delegations(optionalIn: signed)
+        unrecognized = signed.without(MetadataHeader.names.union(["targets", "delegations"]))
     }
 
     package var json: JSONValue {
-        var object = unrecognized.merging(header.members(type: Self.typeName))
-        object["targets"] = .object(JSONObject(targets.sorted { $0.key < $1.key }.map { ($0.key, $0.value.json) }))
+        var object = unrecognized.json.merging(header.members(type: Self.typeName))
+        object["targets"] = targets.json
         if let delegations { object["delegations"] = delegations.json }
         return .object(object)
     }
 }
 
 /// What metadata says of a target file.
-package struct TargetFile: Sendable, Equatable {
+package struct TargetFile: MetadataTableEntry {
     /// The exact length in bytes.
     package var length: Int
     package var hashes: FileHashes
     /// The operators' own statement about the file, an object.
-    package var custom: JSONObject?
-    private var unrecognized: JSONObject
+    package var custom: JSONObject? { madeCustom ?? readCustom?.json }
+    private let madeCustom: JSONObject?
+    private let readCustom: CanonicalObject?
+    private let unrecognized: CanonicalObject
 
     package init(length: Int, hashes: FileHashes, custom: JSONObject? = nil) {
         self.length = length
         self.hashes = hashes
-        self.custom = custom
-        unrecognized = JSONObject()
+        madeCustom = custom
+        readCustom = nil
+        unrecognized = CanonicalObject()
     }
 
-    init(_ fields: JSONFields) throws(JSONError) {
-        length = try fields.integer("length", in: 0...Int.max)
-        hashes = try FileHashes(try fields.fields("hashes"))
-        custom = try fields.optionalFields("custom")?.object
-        unrecognized = fields.unrecognized(besides: ["length", "hashes", "custom"])
+    package init(_ value: CanonicalValue, path: String) throws(JSONError) {
+        let object = try value.requireObject(path)
+        length = try object.fields(["length"], path: path).integer("length", in: 0...Int.max)
+        hashes = try FileHashes(try object.object("hashes", path: path), path: "\(path).hashes")
+        madeCustom = nil
+        readCustom = try object.optionalObject("custom", path: path)
+        unrecognized = object.without(["length", "hashes", "custom"])
     }
 
-    var json: JSONValue {
-        var object = unrecognized.merging(["length": .integer(length), "hashes": hashes.json])
+    package static func == (left: TargetFile, right: TargetFile) -> Bool { left.json == right.json }
+
+    package var json: JSONValue {
+        var object = unrecognized.json.merging(["length": .integer(length), "hashes": hashes.json])
         if let custom { object["custom"] = .object(custom) }
         return .object(object)
     }

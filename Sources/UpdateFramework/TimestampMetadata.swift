@@ -22,9 +22,16 @@ package struct TimestampMetadata: MetadataBody {
         unrecognized = JSONObject()
     }
 
-    package init(_ fields: JSONFields) throws(JSONError) {
-        header = try MetadataHeader(fields)
-        snapshot = try MetaFile(try fields.fields("meta").fields(RoleName.snapshot.listedName))
+    package init(_ signed: CanonicalObject) throws(JSONError) {
+        // As a tree: a timestamp is small.
+        let fields = JSONFields(object: signed.json, path: "signed")
+        header = try MetadataHeader(signed)
+        let name = RoleName.snapshot.listedName
+        let listed = try signed.object("meta", path: "signed")
+        guard let meta = listed[name], meta.kindName != "null" else {
+            throw .unexpected(path: "signed.meta.\(name)", problem: "is missing")
+        }
+        snapshot = try MetaFile(meta, path: "signed.meta.\(name)")
         if fields.optional(Self.signedAtName) != nil {
             let time = try fields.time(Self.signedAtName)
             guard time < header.expires else { throw fields.problem(Self.signedAtName, "is not before its expiry") }
@@ -51,31 +58,27 @@ package struct SnapshotMetadata: MetadataBody {
 
     package var header: MetadataHeader
     /// By listed name: `targets.json`, `bundles.json`.
-    package var files: [String: MetaFile]
-    private var unrecognized: JSONObject
+    package var files: MetadataTable<MetaFile>
+    private var unrecognized: CanonicalObject
 
-    package init(version: Int, expires: UTCTime, files: [String: MetaFile]) {
+    package init(version: Int, expires: UTCTime, files: MetadataTable<MetaFile>) {
         header = MetadataHeader(version: version, expires: expires)
         self.files = files
-        unrecognized = JSONObject()
+        unrecognized = CanonicalObject()
     }
 
-    package init(_ fields: JSONFields) throws(JSONError) {
-        header = try MetadataHeader(fields)
-        let listed = try fields.fields("meta")
-        files = [:]
-        for (name, value) in listed.object.members {
-            files[name] = try MetaFile(try JSONFields(value, path: "\(listed.path).\(name)"))
-        }
-        unrecognized = fields.unrecognized(besides: MetadataHeader.names.union(["meta"]))
+    package init(_ signed: CanonicalObject) throws(JSONError) {
+        header = try MetadataHeader(signed)
+        files = try MetadataTable(try signed.object("meta", path: "signed"), path: "signed.meta")
+        unrecognized = signed.without(MetadataHeader.names.union(["meta"]))
     }
 
     /// How a targets role is listed.
     package subscript(role: RoleName) -> MetaFile? { files[role.listedName] }
 
     package var json: JSONValue {
-        var object = unrecognized.merging(header.members(type: Self.typeName))
-        object["meta"] = .object(JSONObject(files.sorted { $0.key < $1.key }.map { ($0.key, $0.value.json) }))
+        var object = unrecognized.json.merging(header.members(type: Self.typeName))
+        object["meta"] = files.json
         return .object(object)
     }
 }

@@ -1,3 +1,4 @@
+internal import Digest
 package import WallClock
 
 /// The metadata that a client trusts, and the rules by which it comes to trust more: the detailed client workflow of the
@@ -15,9 +16,11 @@ package struct TrustedMetadata: Sendable {
     package private(set) var snapshot: SnapshotMetadata?
     /// Expired documents that the policy let through, as sentences.
     package private(set) var expiredButAccepted: [String] = []
-    /// By the chain of delegations that leads to them. Another delegator may name other keys for a role, so that what
-    /// was verified along one chain says nothing along another.
-    private var targetsRoles: [[RoleName]: TargetsMetadata] = [:]
+    /// Targets roles by the chain of delegations that leads to them, the newest last. Another delegator may name other keys
+    /// for a role, so that what was verified along one chain says nothing along another.
+    private var targetsRoles: [(chain: [RoleName], metadata: TargetsMetadata, bytes: Int)] = []
+    /// What was verified along a chain, by its digest: it may be let go, and taken again without its delegator.
+    private var verifiedTargets: [[RoleName]: SHA256Digest] = [:]
 
     /// 5.2: begins with a root that is trusted for reasons of its own. Its expiry doesn't matter yet; that it is signed by
     /// its own keys is checked all the same, as it finds a damaged file.
@@ -203,7 +206,8 @@ extension TrustedMetadata {
         // 5.5.6: freeze attack.
         try checkOnlineExpiry(of: .snapshot, new.header, at: now)
         snapshot = new
-        targetsRoles = [:]
+        targetsRoles = []
+        verifiedTargets = [:]
     }
 
     private func checkRollback(from trusted: SnapshotMetadata, to new: SnapshotMetadata) throws(UpdateError) {
@@ -231,8 +235,43 @@ extension TrustedMetadata {
 // MARK: 5.6 Update the targets role
 
 extension TrustedMetadata {
-    /// A targets role as verified along this chain, `[targets, …, role]`; nil where it isn't loaded.
-    package func targets(_ chain: [RoleName]) -> TargetsMetadata? { targetsRoles[chain] }
+    /// A targets role as verified along this chain, `[targets, …, role]`; nil where it isn't loaded, or was let go.
+    package func targets(_ chain: [RoleName]) -> TargetsMetadata? {
+        targetsRoles.first { $0.chain == chain }?.metadata
+    }
+
+    /// Whether the role was verified along this chain, loaded or let go.
+    func hasVerified(_ chain: [RoleName]) -> Bool { verifiedTargets[chain] != nil }
+
+    /// Takes over a role that was verified along this chain and let go; nil where these are other bytes.
+    mutating func reloadTargets(_ bytes: [UInt8], chain: [RoleName]) throws(UpdateError) -> TargetsMetadata? {
+        guard let role = chain.last, verifiedTargets[chain] == SHA256.digest(bytes) else { return nil }
+        letGo(for: bytes.count)
+        let document: MetadataDocument<TargetsMetadata> = try parse(bytes, as: role)
+        targetsRoles.append((chain, document.body, bytes.count))
+        return document.body
+    }
+
+    /// Makes room for a role of so many bytes: what a search comes through would be many times what one role may be.
+    private mutating func letGo(for incoming: Int) {
+        var kept = targetsRoles.reduce(incoming) { $0 + $1.bytes }
+        while kept > limits.keptTargetsBytes, !targetsRoles.isEmpty { kept -= targetsRoles.removeFirst().bytes }
+    }
+
+    /// Who says which keys sign the role at the end of this chain; those keys alone, for the rest may be let go.
+    private func authority(
+        over chain: [RoleName],
+        _ role: RoleName
+    ) throws(UpdateError) -> (roleKeys: RoleKeys, keys: [String: MetadataKey], name: String) {
+        if chain == [.targets] { return (root.keys(of: role), root.keys, "root version \(root.version)") }
+        let above = Array(chain.dropLast())
+        guard let delegator = targets(above), let delegations = delegator.delegations,
+            let delegated = delegations[role]
+        else { throw .outOfOrder(step: "role \(role)") }
+        var keys: [String: MetadataKey] = [:]
+        for id in delegated.keys.keyIDs { keys[id] = delegations.keys[id]?.detached }
+        return (delegated.keys, keys, "\(above.last ?? .targets) version \(delegator.version)")
+    }
 
     /// How the trusted snapshot lists a targets role.
     package func listing(of role: RoleName) throws(UpdateError) -> MetaFile {
@@ -256,20 +295,10 @@ extension TrustedMetadata {
         // 5.6.2: mix-and-match attack.
         try listed.check(bytes, file: role.listedName)
         // 5.6.3: arbitrary software attack.
+        let authority = try authority(over: chain, role)
+        letGo(for: bytes.count)
         let document: MetadataDocument<TargetsMetadata> = try parse(bytes, as: role)
-        if chain == [.targets] {
-            try document.verify(root.keys(of: role), keys: root.keys, delegator: "root version \(root.version)")
-        } else {
-            let above = Array(chain.dropLast())
-            guard let delegator = targetsRoles[above], let delegations = delegator.delegations,
-                let delegated = delegations[role]
-            else { throw .outOfOrder(step: "role \(role)") }
-            try document.verify(
-                delegated.keys,
-                keys: delegations.keys,
-                delegator: "\(above.last ?? .targets) version \(delegator.version)"
-            )
-        }
+        try document.verify(authority.roleKeys, keys: authority.keys, delegator: authority.name)
         // 5.6.4: the version that the snapshot names.
         let new = document.body
         guard new.version == listed.version else {
@@ -282,7 +311,9 @@ extension TrustedMetadata {
         }
         // 5.6.5: freeze attack.
         try checkExpiry(of: role, new.header, at: now)
-        targetsRoles[chain] = new
+        targetsRoles.removeAll { $0.chain == chain }
+        targetsRoles.append((chain, new, bytes.count))
+        verifiedTargets[chain] = SHA256.digest(bytes)
         return new
     }
 }

@@ -4,6 +4,8 @@ package struct UpdateLimits: Sendable {
     package var timestampBytes = 16_384
     package var snapshotBytes = 2_000_000
     package var targetsBytes = 5_000_000
+    /// Of targets roles kept in memory, by the sizes of their files; the newest is kept whatever its size.
+    package var keptTargetsBytes = 5_000_000
     /// New roots in one update; a box that was away for longer goes on at its next one.
     package var rootVersions = 256
     /// Roles in one search for a target.

@@ -174,12 +174,20 @@ extension Updater {
 // MARK: targets roles
 
 extension Updater {
-    /// The last role of the chain, verified; those before it must be loaded. From memory, from the store where that holds
+    /// The last role of the chain, verified; those before it must have been. From memory, from the store where that holds
     /// what the snapshot lists, or fetched.
     private mutating func load(_ chain: [RoleName]) throws -> TargetsMetadata {
         if let loaded = trusted.targets(chain) { return loaded }
         guard let role = chain.last else { throw UpdateError.outOfOrder(step: "role without a name") }
         let listed = try trusted.listing(of: role)
+        if trusted.hasVerified(chain),
+            let stored = try store.read(.role(role), limitBytes: trusted.limits.bytes(of: role)),
+            let loaded = try trusted.reloadTargets(stored, chain: chain)
+        {
+            return loaded
+        }
+        // Its delegator says by which keys it is signed, and may have been let go.
+        if chain.count > 1 { _ = try load(Array(chain.dropLast())) }
         let stored = try useStored(role) { trusted, bytes throws(UpdateError) in
             try trusted.updateTargets(bytes, chain: chain)
         }

@@ -180,7 +180,7 @@ import WallClock
             try FileSystem.write(try FileSystem.read("\(sample.folder)/\(path)", limit: 1 << 24), to: "\(copy)/\(path)")
         }
         let expires = SampleRegistry.now.advanced(by: .seconds(3_650 * 86_400))
-        func serve(_ version: Int, _ edit: (inout [String: MetaFile]) -> Void) throws {
+        func serve(_ version: Int, _ edit: (inout MetadataTable<MetaFile>) -> Void) throws {
             var files = try #require(sample.registry.editor.snapshot).body.files
             edit(&files)
             let body = SnapshotMetadata(version: version, expires: expires, files: files)

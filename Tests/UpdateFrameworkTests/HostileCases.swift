@@ -147,7 +147,7 @@ extension HostileCase {
         .timestamp("that is missing", "the repository has no timestamp.json") {
             $0.files["timestamp.json"] = nil
         },
-        .timestamp("with a fraction for a version", "signed.version: expected an integer, found a number") {
+        .timestamp("with a fraction for a version", "the number 2.5 has no canonical JSON form") {
             let text = String(decoding: $0.files["timestamp.json"] ?? [], as: UTF8.self)
             $0.files["timestamp.json"] = Array(text.replacing("\"version\":2", with: "\"version\":2.5").utf8)
         },

@@ -280,7 +280,7 @@ import WallClock
         var metadata = try #require(editor.roles[bundles]).json
         metadata.set("kept", "x-other")
         metadata.set(["deep": [1, 2]], "targets", "bundles/digits/1.json", "x-file")
-        let read = try TargetsMetadata(try JSONFields(metadata, path: ""))
+        let read = try TargetsMetadata(json: metadata)
         try editor.publish(bundles, expires: later, signers: keys) { $0 = read }
         let opened = try RepositoryEditor(opening: RepositoryDirectory(folder.path))
         let again = try #require(opened.roles[bundles]).json

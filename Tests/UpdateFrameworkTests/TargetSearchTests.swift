@@ -87,7 +87,7 @@ import Testing
         for (name, delegations) in bodies {
             var body = SampleRepository.targetsBody([:])
             body.set(["keys": [:], "roles": .array(delegations)], "delegations")
-            roles[try roleName(name)] = try TargetsMetadata(try JSONFields(body, path: ""))
+            roles[try roleName(name)] = try TargetsMetadata(json: body)
         }
         return roles
     }
@@ -133,10 +133,9 @@ import Testing
     ])
     func hashPrefixesCoverPaths(path: String, prefix: String, expected: Bool) throws {
         let role = try DelegatedRole(
-            try JSONFields(
-                ["name": "bin", "keyids": [], "threshold": 1, "path_hash_prefixes": [.string(prefix)]],
-                path: ""
-            )
+            try CanonicalText(["name": "bin", "keyids": [], "threshold": 1, "path_hash_prefixes": [.string(prefix)]])
+                .value,
+            path: ""
         )
         #expect(role.covers(try targetPath(path)) == expected)
         #expect(!role.isTerminating)

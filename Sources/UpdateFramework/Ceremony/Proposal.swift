@@ -91,7 +91,7 @@ extension Proposal {
         )
     }
 
-    private func previousTargets(_ limits: UpdateLimits) throws(UpdateError) -> [String: TargetFile] {
+    private func previousTargets(_ limits: UpdateLimits) throws(UpdateError) -> MetadataTable<TargetFile> {
         guard role != .root, let bytes = context.previous,
             case .targets(let document) = try StagedMetadata(parsing: bytes, as: role, limits: limits)
         else { return [:] }
@@ -117,7 +117,7 @@ extension Proposal {
     }
 
     /// Throws unless the documents are what the metadata lists, and all are there that it lists and `known` doesn't.
-    func checkDocuments(known: [String: TargetFile]) throws(ProposalError) {
+    func checkDocuments(known: MetadataTable<TargetFile>) throws(ProposalError) {
         guard case .targets(let metadata) = metadata else {
             guard documents.isEmpty else {
                 throw .wrongDocument(path: documents[0].path.text, reason: "stands beside a root, which lists none")
