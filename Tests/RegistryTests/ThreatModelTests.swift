@@ -231,7 +231,7 @@ import WallClock
         #expect(try sample.paths(below: "deployments/prod", store) == [Self.evil])
 
         sample.registry = try Registry(opening: sample.folder, now: SampleRegistry.now)
-        _ = try sample.registry.rotate(.targets, keys: sample.keys, restoringDelegations: true)
+        _ = try sample.registry.rotate(.targets, keys: sample.keys, restoring: Registry.Restoration())
         #expect(try sample.registry.commit(keys: sample.keys, renewSnapshot: true).isCommitted)
         #expect(try sample.paths(below: "deployments/prod", store) == [])
         try Self.forge(.targets, by: stolen, in: sample) { $0.targets["evil.json"] = file }

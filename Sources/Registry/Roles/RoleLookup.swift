@@ -41,6 +41,17 @@ package struct RoleLookup {
         return asked.visited.filter { $0 != .targets }
     }
 
+    /// `targets` and every role that is delegated to from there on.
+    var reachable: Set<RoleName> {
+        var found: Set<RoleName> = []
+        var open: [RoleName] = [.targets]
+        while let role = open.popLast() {
+            guard found.insert(role).inserted else { continue }
+            open += (roles[role]?.delegations?.roles ?? []).map(\.name)
+        }
+        return found
+    }
+
     private func search(
         _ path: TargetPath,
         _ see: (TargetsMetadata) -> TargetsMetadata
