@@ -33,4 +33,50 @@ import Testing
         let pattern = String(repeating: "*a", count: 400)
         #expect(!PathPattern(pattern).matches(String(repeating: "a", count: 3_000) + "b"))
     }
+
+    // MARK: patterns beside patterns
+
+    @Test(arguments: [
+        ("bundles/*/*/*", "bundles/a-*/*/*", true), ("bundles/a-*/*/*", "bundles/b-*/*/*", false),
+        ("bundles/*-a/*/*", "bundles/b-*/*/*", true), ("bundles/*", "bundles/*/*", false), ("a*c", "*b*", true),
+        ("a?c", "ab*", true), ("a?c", "abcd", false), ("*", "*", true), ("", "*", true), ("", "?", false),
+        ("??", "*a*", true),
+        ("a*", "?", true), ("ab*", "?", false), ("x", "x", true), ("x", "y", false), ("*a*", "*b*", true),
+    ])
+    func overlap(left: String, right: String, expected: Bool) {
+        #expect(PathPattern(left).overlaps(PathPattern(right)) == expected)
+        #expect(PathPattern(right).overlaps(PathPattern(left)) == expected)
+    }
+
+    @Test(arguments: [
+        ("bundles/*/*/*", "bundles/a-*/*/*", true), ("bundles/a-*/*/*", "bundles/*/*/*", false), ("*", "*", true),
+        ("a*", "ab*", true), ("ab*", "a*", false), ("?", "a", true), ("a", "?", false), ("?", "*", false),
+        ("*", "?", true),
+        ("*?", "a", true), ("a*c", "a*b*c", true), ("a*b*c", "a*c", false), ("bundles/*", "bundles/*/*", false),
+        ("*x*", "axb", true), ("x", "x", true), ("**", "*", true), ("*", "**", true),
+    ])
+    func contains(wide: String, narrow: String, expected: Bool) {
+        #expect(PathPattern(wide).contains(PathPattern(narrow)) == expected)
+    }
+
+    /// Held against the paths themselves, all short ones over a small alphabet.
+    @Test func patternsAreComparedAsTheirPathsAre() {
+        let letters = ["a", "b", "*", "?"]
+        var patterns = [""]
+        for _ in 0..<3 { patterns += patterns.flatMap { pattern in letters.map { pattern + $0 } } }
+        var paths = [""]
+        for _ in 0..<4 { paths += paths.flatMap { path in ["a", "b"].map { path + $0 } } }
+        let all = Set(patterns).sorted()
+        let matched = all.map { pattern in Set(Set(paths).filter { PathPattern(pattern).matches($0) }) }
+        for (left, ours) in zip(all, matched) {
+            for (right, theirs) in zip(all, matched) {
+                let isShared = !ours.isDisjoint(with: theirs)
+                #expect(PathPattern(left).overlaps(PathPattern(right)) == isShared, "\(left) and \(right)")
+                // It may miss a special case, and never invents one.
+                if PathPattern(left).contains(PathPattern(right)) {
+                    #expect(theirs.isSubset(of: ours), "\(left) and \(right)")
+                }
+            }
+        }
+    }
 }

@@ -146,7 +146,9 @@ extension Registry {
             return (after, before == after, result)
         }
         if isTrial { return Changed(result: try plan(editor).2, effect: .none) }
-        let changed = try changeRoot(keys: keys) { editor in
+        // A new root's own keys sign it too.
+        let signers = try keys.signers(among: try plan(editor).2.keys)
+        let changed = try changeRoot(keys: keys, adding: signers) { editor in
             let (after, isSame, result) = try plan(editor)
             return RootChange(
                 result: result,
