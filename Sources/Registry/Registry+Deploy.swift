@@ -257,7 +257,8 @@ extension Registry {
     /// Whether a key is here that may open the endpoint's rollout.
     package func canRoll(_ endpoint: EndpointName, in channel: Channel, keys: KeyFolder) throws -> Bool {
         let path = try targetPath(RolloutLocation(channel: channel, endpoint: endpoint).path)
-        return try lookup.roles(covering: path).compactMap { RegistryRole($0.text) }.contains(where: keys.holds)
+        let roles = lookup.roles(covering: path).compactMap { RegistryRole($0.text) }
+        return try roles.contains { try holdsKey(of: $0, keys) }
     }
 }
 

@@ -37,8 +37,6 @@ extension Registry {
         package internal(set) var newKey: String?
         /// What became of the role's content.
         package internal(set) var content: ChangeEffect = .none
-        /// The content waits for its holders, whose keys are not here.
-        package internal(set) var isContentUnsigned = false
         /// What a restoration changed that somebody may not have meant, as sentences.
         package internal(set) var warnings: [String] = []
     }
@@ -71,6 +69,8 @@ extension Registry {
         let next = try keys.next(of: role)
         let known = try new?.key ?? next.publicKey()
         let isDone = try known.map { present.contains(try MetadataKey($0)) } ?? false
+        // Before a key is made that nobody would delegate to.
+        if !isDone { try requireKey(of: RegistryRole(authority.delegator.text) ?? .targets, keys) }
         let replaced = isDone ? nil : try Self.meant(by: old, among: present, of: role)
         let publicKey = try known ?? next.make()
         let owner = new?.owner ?? replaced?.owner
@@ -94,7 +94,7 @@ extension Registry {
         if let restoration, role == .targets {
             (rotated.content, rotated.warnings) = try restore(restoration, keys: keys)
         } else {
-            (rotated.content, rotated.isContentUnsigned) = try signContent(of: role, keys: keys)
+            rotated.content = try signContent(of: role, keys: keys)
         }
         return rotated
     }
@@ -131,10 +131,8 @@ extension Registry {
         by delegator: RoleName,
         _ keys: KeyFolder
     ) throws -> ChangeEffect {
-        // Asked for by no one but a root that names it.
-        let signers = try keys.signers(among: [new])
         if role.isTopLevel {
-            return try changeRoot(keys: keys, adding: signers) { editor in
+            return try changeRoot(keys: keys) { editor in
                 let root = editor.root.body
                 let present = KeyAssignment(root.keys(of: role.name), among: root.keys)
                 let next = try present.replacing(old, with: new, of: role.name)

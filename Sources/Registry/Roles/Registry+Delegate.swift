@@ -17,8 +17,6 @@ extension Registry {
         package let newKey: String?
         /// What became of the role's content, where its keys or paths ask for another signature.
         package internal(set) var content: ChangeEffect = .none
-        /// The content waits for its holders, whose keys are not here.
-        package internal(set) var isContentUnsigned = false
     }
 
     /// Makes a role, or changes one that is there; for a top-level role that is a new root.
@@ -146,9 +144,7 @@ extension Registry {
             return (after, before == after, result)
         }
         if isTrial { return Changed(result: try plan(editor).2, effect: .none) }
-        // A new root's own keys sign it too.
-        let signers = try keys.signers(among: try plan(editor).2.keys)
-        let changed = try changeRoot(keys: keys, adding: signers) { editor in
+        let changed = try changeRoot(keys: keys) { editor in
             let (after, isSame, result) = try plan(editor)
             return RootChange(
                 result: result,
@@ -216,35 +212,32 @@ extension Registry {
     ) throws -> Changed<Delegated> {
         guard changed.effect.isPublished else { return changed }
         var result = changed.result
-        (result.content, result.isContentUnsigned) = try signContent(of: result.role, keys: keys, isEmptied: isEmptied)
+        result.content = try signContent(of: result.role, keys: keys, isEmptied: isEmptied)
         return Changed(result: result, effect: changed.effect)
     }
 
-    /// Signs a role's content anew where its delegators ask for other signatures or paths than it has; says whether it
-    /// waits for its holders.
+    /// Signs a role's content anew where its delegators ask for other signatures or paths than it has; where the keys here
+    /// don't suffice it waits for others.
     ///
     /// - Parameter isEmptied: where the content's signatures don't suffice it begins without any.
     mutating func signContent(
         of role: RegistryRole,
         keys: KeyFolder,
         isEmptied: Bool = false
-    ) throws -> (effect: ChangeEffect, isUnsigned: Bool) {
+    ) throws -> ChangeEffect {
         try reopen()
-        guard ![.root, .snapshot, .timestamp].contains(role) else { return (.none, false) }
-        let authorities = authorities(over: role)
+        guard ![.root, .snapshot, .timestamp].contains(role) else { return .none }
         let isSigned = editor.needSignature[role.name] == nil && editor.roles[role.name] != nil
         let strays = strays(of: role)
-        guard !isSigned || !strays.isEmpty else { return (.none, false) }
-        let wanted = authorities.flatMap { authority in authority.roleKeys.keyIDs.compactMap { authority.keys[$0] } }
-        guard try keys.holdsAny(of: wanted) else { return (.none, true) }
-        let effect = try change(role, keys: keys) { _ in
+        guard !isSigned || !strays.isEmpty else { return .none }
+        let effect = try change(role, keys: keys, mayBeUnsigned: true) { _ in
             Change(result: ()) { targets in
                 if isEmptied, !isSigned { (targets.targets, targets.delegations) = ([:], nil) }
                 for path in strays { targets.targets[path] = nil }
             }
         }.effect
         try reopen()
-        return (effect, false)
+        return effect
     }
 
     /// What a role lists and is not trusted with any more.

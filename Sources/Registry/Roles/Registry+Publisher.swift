@@ -24,7 +24,7 @@ extension Registry {
             let known = able.compactMap { RegistryRole($0.text) }
             // Where nobody's key is here, the role that every repository has is the one to name.
             guard
-                let found = try known.first(where: keys.holds)
+                let found = try known.first(where: { try holdsKey(of: $0, keys) })
                     ?? known.first(where: RegistryRole.delegated.contains) ?? known.first
             else { throw RegistryError.notTrusted(role: nil, path: path, able: []) }
             role = found
@@ -35,6 +35,15 @@ extension Registry {
             throw RegistryError.hidden(path: path, role: role.text, by: found.role.text)
         }
         return role
+    }
+
+    /// Whether one of a role's keys is here.
+    func holdsKey(of role: RegistryRole, _ keys: KeyFolder) throws -> Bool {
+        try keys.holdsAny(
+            of: authorities(over: role).flatMap { authority in
+                authority.roleKeys.keyIDs.compactMap { authority.keys[$0] }
+            }
+        )
     }
 
     /// Throws `unknownRole` for a role that nobody delegates to.

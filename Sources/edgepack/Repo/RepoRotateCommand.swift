@@ -49,17 +49,21 @@ enum RepoRotateCommand {
         guard !arguments[restore] || arguments[role] == .targets else {
             throw arguments.usageError("--restore goes with --role targets")
         }
-        let rotated = try registry.rotate(arguments[role], keys: keys, restoringDelegations: arguments[restore])
+        let restoration = arguments[restore] ? Registry.Restoration() : nil
+        let rotated = try registry.rotate(arguments[role], keys: keys, restoring: restoration)
         for (file, reason) in registry.editor.rejected { terminal.warning("\(file) is not used: \(reason)") }
-        terminal.notice("the old key of \(arguments[role].text) is in \(rotated.retiredKey)")
+        for warning in rotated.warnings { terminal.warning(warning) }
+        if let retired = rotated.retiredKey {
+            terminal.notice("the old key of \(arguments[role].text) is in \(retired)")
+        }
         let outcome = try RegistryParameters.commit(&registry, keys, terminal, renewSnapshot: true)
         guard arguments[SharedParameters.json] else {
-            try terminal.writeLine(rotated.newKey)
+            try terminal.writeLine(rotated.newKey ?? rotated.new.id)
             return .done
         }
         let value: JSONValue = [
-            "role": .string(arguments[role].text), "key": .string(rotated.newKey),
-            "retiredKey": .string(rotated.retiredKey), "isCommitted": .boolean(outcome.isCommitted),
+            "role": .string(arguments[role].text), "key": rotated.newKey.map { .string($0) } ?? .null,
+            "retiredKey": rotated.retiredKey.map { .string($0) } ?? .null, "isCommitted": .boolean(outcome.isCommitted),
         ]
         try terminal.write(value, isOneOfSeveral: false)
         return .done
