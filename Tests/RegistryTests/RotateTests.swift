@@ -120,7 +120,7 @@ import Testing
         #expect(try sample.registry.commit(keys: sample.keys).isCommitted)
         // What it listed stays listed, signed by the new key; the old one counts no more.
         #expect(try sample.paths(below: "bundles") == [bundle.location.path])
-        #expect(try !Self.keys(team, sample).contains { $0.id == stolen.key.id })
+        #expect(!Self.keys(team, sample).contains { $0.id == stolen.key.id })
         #expect(throws: UpdateError.self) {
             var editor = try RepositoryEditor(opening: RepositoryDirectory(sample.folder))
             try editor.publish(team.name, expires: SampleRegistry.now, signers: [stolen]) { _ in }
