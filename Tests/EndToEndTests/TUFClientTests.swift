@@ -63,13 +63,24 @@ import Testing
         }
     }
 
-    @Test func theTableHasEveryRepositoryThatIsWritten() {
-        #expect(HostileFixture.all.map(\.name) == repositories.names)
+    /// What is unusual and allowed is taken.
+    @Test(arguments: PeculiarFixture.all)
+    func accepts(_ fixture: PeculiarFixture) throws {
+        let metadata = try repositories.trustedMetadata(in: scratch)
+        let targets = try scratch.folder("targets")
+        let result = try repositories.update(from: fixture.name, metadata: metadata, targets: targets)
+        #expect(result.isSuccess, "\(result.errorText)")
+        #expect(try Scratch.listing(targets).count == 1)
+    }
+
+    @Test func theTablesHaveEveryRepositoryThatIsWritten() {
+        #expect(HostileFixture.all.map(\.name) == repositories.defects)
+        #expect(PeculiarFixture.all.map(\.name) == repositories.peculiarities)
         #expect(HostileFixture.all.count >= 60)
     }
 
-    /// python-tuf's client refuses them as well, but for those of the table that say why it doesn't.
-    @Test func pythonTUFRefusesThemToo() throws {
+    /// python-tuf's client judges as ours does, but for those of the tables that say why it doesn't.
+    @Test func pythonTUFJudgesAlike() throws {
         let result = try Judge.run("hostile_updates.py", repositories.folder, repositories.port)
         try #require(result.isSuccess, "\(result.errorText)")
         let verdicts = try JSONValue.parse(result.standardOutput, limits: .document)
@@ -81,6 +92,10 @@ import Testing
             case .accepts: #expect(verdict == "accepted", "\(fixture.name)")
             case .notAsked: #expect(verdict == nil, "\(fixture.name)")
             }
+        }
+        for fixture in PeculiarFixture.all {
+            let isAccepted = verdicts[fixture.name] == "accepted"
+            #expect(isAccepted == (fixture.refusedByPythonTUF == nil), "\(fixture.name)")
         }
     }
 

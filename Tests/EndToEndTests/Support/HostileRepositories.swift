@@ -10,15 +10,20 @@ struct HostileRepositories: Sendable {
 
     let folder: String
     let port: String
-    /// Of all that was written, in the script's order.
-    let names: [String]
+    /// Of those with a defect, and of those that are peculiar only, in the script's order.
+    let defects: [String]
+    let peculiarities: [String]
     private let trusted: String
 
     private init() throws {
         folder = try FileSystem.createFolder("\(Keys.shared.get().folder)/hostile")
         trusted = "\(folder)-trusted"
         let script = "\(Programs.judges)/hostile_repositories.py"
-        names = try Programs.succeed(Programs.python, [script, folder]).split(separator: "\n").map(String.init)
+        let lines = try Programs.succeed(Programs.python, [script, folder]).split(separator: "\n")
+        func names(_ kind: String) -> [String] {
+            lines.filter { $0.hasPrefix(kind) }.map { String($0.dropFirst(kind.count)) }
+        }
+        (defects, peculiarities) = (names("defect "), names("peculiar "))
         port = try Self.serve(folder)
         try Programs.succeed(Programs.tufclient, ["--metadata-dir", trusted, "init", "\(folder)/trusted-root.json"])
         let scratch = try Scratch()

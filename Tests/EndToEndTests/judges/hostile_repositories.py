@@ -1,9 +1,10 @@
-"""Write repositories of The Update Framework that each have one defect, and one that has none.
+"""Write repositories of The Update Framework that each have one defect, or one peculiarity that is none, and one that is plain.
 
     hostile_repositories.py OUT
 
 OUT/trusted-root.json is the root that a client begins with, and OUT/before the repository as it was when the client was
-there last. Every other folder is the same repository a version later, named after its one defect; `control` has none.
+there last. Every other folder is the same repository a version later, named after its one defect or peculiarity, which
+the lines that are printed tell apart; `control` has neither.
 `recovered` is for those who come out of a hostile repository: some versions later; in `recovered-by-new-keys` snapshots
 and timestamps have other keys as well, which is how a client forgets roles that should never have been listed.
 In each: metadata/, targets/, and fixture.json: `target`, which the client is to download, `stage`, the part that has the
@@ -19,6 +20,7 @@ import hashlib
 import json
 import os
 import sys
+import urllib.parse
 from datetime import datetime, timedelta, timezone
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -794,6 +796,139 @@ def server_that_compresses_unasked(repository):
     repository.answers["metadata/timestamp.json"] = {"kind": "headers", "headers": {"Content-Encoding": "gzip"}}
 
 
+# what is unusual, and allowed
+
+PECULIARITIES = {}
+
+
+def peculiar(target=TARGET):
+    def keep(function):
+        PECULIARITIES[function.__name__.replace("_", "-")] = (target, function)
+        return function
+
+    return keep
+
+
+def peculiar_edits(stage, **functions):
+    def one(edit):
+        def make(repository):
+            if stage == "root":
+                repository.bump("root", edit)
+            repository.advance(stage, edit)
+
+        return make
+
+    for name, edit in functions.items():
+        PECULIARITIES[name.replace("_", "-")] = (TARGET, one(edit))
+
+
+def unknown_key(signed):
+    signed["keys"]["future"] = {"keytype": "future", "scheme": "future-1", "keyval": {"a": ["b", {"c": None}]}}
+    signed["roles"]["timestamp"]["keyids"].append("future")
+
+
+def damaged_key(signed):
+    signed["keys"]["damaged"] = {**ROOT[0].object, "keyval": {"public": "no digits"}}
+    signed["roles"]["root"]["keyids"].append("damaged")
+
+
+peculiar_edits(
+    "root",
+    a_key_of_an_unknown_kind=unknown_key,
+    a_key_that_is_damaged=damaged_key,
+    a_key_that_no_role_uses=lambda signed: signed["keys"].update(table(STRANGERS[:1])),
+    a_role_that_is_unknown=lambda signed: signed["roles"].update({"x-mirrors": role(STRANGERS[:1])}),
+    a_specification_of_two_numbers=put("1.0", "spec_version"),
+    members_that_are_unknown=lambda signed: (
+        signed.update({"x-note": {"deep": [1, "\u00fc", None, True, "a \"quoted\" \\ \n line"]}}),
+        signed["roles"]["root"].update({"x-period": 7}),
+    ),
+    keys_for_snapshot_and_timestamp_that_are_one=lambda signed: (
+        signed["roles"]["timestamp"]["keyids"].append(SNAPSHOT.id),
+    ),
+)
+
+
+def with_signatures(change):
+    def make(repository):
+        repository.advance()
+        repository.resign("timestamp", change(repository.signature_of("timestamp", [TIMESTAMP])))
+
+    return make
+
+
+for good_name, good_change in {
+    "an-empty-signature-beside-a-good-one": lambda good: [{"keyid": SNAPSHOT.id, "sig": ""}, *good],
+    "a-signature-that-is-no-digits": lambda good: [{"keyid": SNAPSHOT.id, "sig": "none yet"}, *good],
+    "a-signature-of-a-key-that-nobody-knows": lambda good: [{"keyid": "0" * 64, "sig": "00"}, *good],
+    "a-signature-in-capitals": lambda good: [{**good[0], "sig": good[0]["sig"].upper()}],
+    "a-signature-with-members-that-are-unknown": lambda good: [{**good[0], "x-time": moment(0)}],
+}.items():
+    PECULIARITIES[good_name] = (TARGET, with_signatures(good_change))
+
+
+@peculiar()
+def metadata_with_indentation_and_escapes(repository):
+    repository.advance()
+    document = json.loads(repository.files["metadata/timestamp.json"])
+    indented = json.dumps(document, indent=4, ensure_ascii=True).replace("timestamp", "\\u0074imestamp", 1)
+    repository.files["metadata/timestamp.json"] = indented.encode() + b"\n"
+
+
+@peculiar("team/a b+c%2F#?&=;\u00fc.txt")
+def a_target_with_an_unusual_name(repository):
+    content = b"of an unusual name\n"
+    entry = listed(content)
+    name = "a b+c%2F#?&=;\u00fc.txt"
+    repository.bodies["team"]["targets"][f"team/{name}"] = entry
+    repository.files[f"targets/team/{entry['hashes']['sha256']}.{name}"] = content
+    repository.advance()
+
+
+@peculiar("team/empty")
+def a_target_without_a_byte(repository):
+    repository.add("team/empty", b"")
+    repository.advance()
+
+
+@peculiar()
+def a_digest_of_an_unknown_kind_beside_a_known_one(repository):
+    repository.advance()
+    repository.bodies["team"]["targets"][TARGET]["hashes"]["blake9"] = "ff"
+    repository.relist()
+
+
+@peculiar("deep/file.txt")
+def a_role_with_an_unusual_name(repository):
+    name = "../r \u00fc?#%2F"
+    delegation = {"name": name, **role(STRANGERS), "terminating": True, "paths": ["deep/*"]}
+    repository.bodies["targets"]["delegations"]["keys"].update(table(STRANGERS))
+    repository.bodies["targets"]["delegations"]["roles"].append(delegation)
+    content = b"of a role of an unusual name\n"
+    repository.bodies[name] = body("targets", targets={"deep/file.txt": listed(content)})
+    repository.files[f"targets/deep/{hashlib.sha256(content).hexdigest()}.file.txt"] = content
+    repository.signers[name] = STRANGERS
+    repository.advance()
+    served = text(document(repository.bodies[name], STRANGERS))
+    repository.files["metadata/1." + urllib.parse.quote(name, safe="") + ".json"] = served
+    repository.bodies["snapshot"]["meta"][f"{name}.json"] = {"version": 1}
+    repository.relist()
+
+
+@peculiar("binned/file.txt")
+def a_role_by_hash_prefixes(repository):
+    prefix = hashlib.sha256(b"binned/file.txt").hexdigest()[:3]
+    bin_role = {"name": "bin", **role(STRANGERS), "terminating": False, "path_hash_prefixes": [prefix]}
+    repository.bodies["targets"]["delegations"]["keys"].update(table(STRANGERS))
+    repository.bodies["targets"]["delegations"]["roles"].append(bin_role)
+    repository.bodies["bin"] = body("targets", targets={"binned/file.txt": listed(b"in a bin\n")})
+    digest = hashlib.sha256(b"in a bin\n").hexdigest()
+    repository.files[f"targets/binned/{digest}.file.txt"] = b"in a bin\n"
+    repository.signers["bin"] = STRANGERS
+    repository.write("bin")
+    repository.advance()
+
+
 def main():
     out = sys.argv[1]
     base = Repository()
@@ -821,7 +956,12 @@ def main():
         repository = base.copied()
         spoil(repository)
         repository.save(os.path.join(out, name), target, stage)
-        print(name)
+        print("defect", name)
+    for name, (target, make) in PECULIARITIES.items():
+        repository = base.copied()
+        make(repository)
+        repository.save(os.path.join(out, name), target)
+        print("peculiar", name)
 
 
 if __name__ == "__main__":
