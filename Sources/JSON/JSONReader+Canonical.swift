@@ -47,9 +47,12 @@ extension JSONReader {
         case .array:
             try requireStart(start, path)
             try enterArray()
+            // A comma before every element but the first, and nothing else.
+            var separators = 0
             while case let before = offset, try nextElement() {
-                guard offset - before <= 1 else { throw .unexpected(path: path, problem: notCanonical) }
+                guard offset - before == separators else { throw .unexpected(path: path, problem: notCanonical) }
                 try requireCanonicalValue(&left, limit: limit, path: path)
+                separators = 1
             }
             try requireTight(path)
         case .string:
