@@ -55,14 +55,16 @@ package struct TargetPath: Hashable, Comparable, Sendable, CustomStringConvertib
     package init?(_ text: String) {
         guard !text.isEmpty, text.utf8.count <= 1_024,
             text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F }),
-            text.split(separator: "/", omittingEmptySubsequences: false).allSatisfy({ !["", ".", ".."].contains($0) })
+            // Scalars: a slash with a combining mark behind it is one Character, and a slash to everybody else.
+            text.unicodeScalars.split(separator: "/", omittingEmptySubsequences: false)
+                .allSatisfy({ !["", ".", ".."].contains(String($0)) })
         else { return nil }
         self.text = text
     }
 
     package var description: String { text }
 
-    package var components: [String] { text.split(separator: "/").map(String.init) }
+    package var components: [String] { text.unicodeScalars.split(separator: "/").map { String($0) } }
 
     /// One file name for the whole path, for a flat folder of downloads.
     package var storedName: String { percentEncoded(text) }

@@ -241,7 +241,7 @@ extension Updater {
             }
             visited.insert(role)
             guard let metadata = try loadIfListed(chain) else { continue }
-            for text in metadata.targets.keys where folder.isEmpty || text.hasPrefix(folder + "/") {
+            for text in metadata.targets.keys where folder.isEmpty || text.utf8.starts(with: "\(folder)/".utf8) {
                 if let path = TargetPath(text) { paths.insert(path) }
             }
             for delegated in (metadata.delegations?.roles ?? []).reversed() where delegated.canCover(below: folder) {

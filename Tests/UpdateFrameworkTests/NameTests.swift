@@ -18,7 +18,8 @@ import Testing
     func refusesRolesThatNoFileCanBeCalledAfter(name: String) { #expect(RoleName(name) == nil) }
 
     @Test(arguments: [
-        "", "/a", "a/", "a//b", "../a", "a/../b", "./a", "a/.", "a\0", "a\tb", String(repeating: "x", count: 1_025),
+        "", "/a", "a/", "a//b", "../a", "a/../b", "./a", "a/.", "a\0", "a\tb", "../\u{301}x",
+        "a/\u{301}/..", String(repeating: "x", count: 1_025),
     ])
     func refusesTargetPathsThatLeadElsewhere(path: String) { #expect(TargetPath(path) == nil) }
 
@@ -27,6 +28,13 @@ import Testing
         #expect(path.repositoryPath(hashPrefix: "abc").description == "bundles/digits/abc.1.json")
         #expect(path.repositoryPath(hashPrefix: nil).description == "bundles/digits/1.json")
         #expect(path.storedName == "bundles%2Fdigits%2F1.json")
+    }
+
+    /// To Swift a slash and the mark behind it are one character; to a file system they are not.
+    @Test func aSlashSeparatesWhateverStandsBehindIt() throws {
+        let path = try targetPath("a/\u{301}b")
+        #expect(path.components == ["a", "\u{301}b"])
+        #expect(path.repositoryPath(hashPrefix: nil).filePath == path.text)
     }
 
     @Test func everyComponentStaysOne() {

@@ -24,7 +24,7 @@ package struct RoleLookup {
     package func listed(below folder: String) -> [TargetPath] {
         var paths: Set<TargetPath> = []
         for metadata in roles.values {
-            for text in metadata.targets.keys where folder.isEmpty || text.hasPrefix(folder + "/") {
+            for text in metadata.targets.keys where folder.isEmpty || text.utf8.starts(with: "\(folder)/".utf8) {
                 if let path = TargetPath(text) { paths.insert(path) }
             }
         }
