@@ -24,8 +24,18 @@ func executable(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+func tests(
+    _ name: String,
+    _ dependencies: [Target.Dependency],
+    path: String? = nil,
+    exclude: [String] = []
+) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: settings)
+}
+
+/// What tests and the fuzzing program share.
+func testSupport(_ name: String, _ dependencies: [Target.Dependency], path: String) -> Target {
+    .target(name: name, dependencies: dependencies, path: path, swiftSettings: settings)
 }
 
 let package = Package(
@@ -296,6 +306,12 @@ let package = Package(
         tests("FileSystemTests", ["FileSystem", "Digest", "Diagnostics"]),
         tests("HTTPClientTests", ["HTTPClient", "Crypto", "HTTPServer", "UnixSockets"]),
         tests("HTTPServerTests", ["HTTPServer", "Crypto", "Diagnostics", "FileSystem", "UnixSockets"]),
+        testSupport(
+            "FuzzHarnesses",
+            ["Crypto", "Diagnostics", "Digest", "JSON", "UpdateFramework", "WallClock"],
+            path: "Tests/Fuzzing/Harnesses"
+        ),
+        tests("FuzzReplayTests", ["FuzzHarnesses", "Diagnostics", "FileSystem"], path: "Tests/Fuzzing/Replay"),
         tests("JSONTests", ["JSON"]),
         tests(
             "PackagerTests",
@@ -322,3 +338,15 @@ let package = Package(
     ],
     cLanguageStandard: .gnu2x
 )
+
+// scripts/fuzz asks for it: it links libFuzzer, which not every toolchain has.
+if Context.environment["EDGE_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz",
+            dependencies: ["FuzzHarnesses"],
+            path: "Tests/Fuzzing/Program",
+            swiftSettings: settings
+        )
+    )
+}

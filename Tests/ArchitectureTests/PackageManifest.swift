@@ -7,6 +7,7 @@ struct PackageTarget: Equatable {
         case c
         case swift
         case executable
+        /// Tests, and what only they use.
         case test
     }
 
@@ -69,7 +70,7 @@ extension PackageTarget {
             case "target": .c
             case "module": .swift
             case "executable": .executable
-            case "tests": .test
+            case "tests", "testSupport": .test
             default: nil
             }
         guard let kind else { throw PackageManifestError.unknownDeclaration(function) }
