@@ -96,7 +96,7 @@ import UpdateFramework
         Answer(
             description: "a signature of something else",
             lines: "openssl pkeyutl -sign -rawin -inkey kept.pem -in keeper",
-            expected: "are not this key's signature of the message"
+            expected: "are not this key's signature of it"
         ),
         Answer(description: "text", lines: "echo done", expected: "its 5 bytes are not this key's signature"),
         Answer(description: "too much", lines: "yes | head -c 100000", expected: "more than 65536 bytes to standard"),

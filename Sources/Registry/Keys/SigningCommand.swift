@@ -29,7 +29,7 @@ struct SigningCommand {
         let answer = try run("sign", input: message)
         guard expected.verify(signature: answer.output, message: message) else {
             let bytes = answer.output.count
-            let found = bytes == 0 ? "it printed nothing" : "its \(bytes) bytes are not this key's signature of the message"
+            let found = bytes == 0 ? "it printed nothing" : "its \(bytes) bytes are not this key's signature of it"
             throw KeyError.commandAnswer(command: "\(name) sign", reason: found, words: answer.words)
         }
         return answer.output
