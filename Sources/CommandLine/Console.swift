@@ -12,6 +12,8 @@ package struct Console: Sendable {
     package let width: Int
     /// Looks up an environment variable.
     package let environment: @Sendable (String) -> String?
+    /// Asks for a line that is not shown; nil where nobody is there to be asked.
+    package let askSecret: @Sendable (String) -> [UInt8]?
 
     package init(
         output: any ByteSink,
@@ -19,7 +21,8 @@ package struct Console: Sendable {
         outputIsTerminal: Bool = false,
         noticesIsTerminal: Bool = false,
         width: Int = 80,
-        environment: @escaping @Sendable (String) -> String? = { _ in nil }
+        environment: @escaping @Sendable (String) -> String? = { _ in nil },
+        askSecret: @escaping @Sendable (String) -> [UInt8]? = { _ in nil }
     ) {
         self.output = output
         self.notices = notices
@@ -27,6 +30,7 @@ package struct Console: Sendable {
         self.noticesIsTerminal = noticesIsTerminal
         self.width = width
         self.environment = environment
+        self.askSecret = askSecret
     }
 
     /// The process's own standard output, standard error and environment.
@@ -37,7 +41,8 @@ package struct Console: Sendable {
             outputIsTerminal: isatty(STDOUT_FILENO) == 1,
             noticesIsTerminal: isatty(STDERR_FILENO) == 1,
             width: terminalWidth(),
-            environment: { name in getenv(name).map { String(cString: $0) } }
+            environment: { name in getenv(name).map { String(cString: $0) } },
+            askSecret: { SecretPrompt.ask($0) }
         )
     }
 

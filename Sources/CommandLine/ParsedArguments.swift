@@ -15,6 +15,12 @@ package struct ParsedArguments: Sendable {
         return stored.value
     }
 
+    /// The same for what is shared by commands of which some don't declare it: nil there, and where another parameter has
+    /// its name.
+    package func ifDeclared<Key: Parameter>(_ parameter: Key) -> Key.Value? {
+        (values[parameter.definition.label] as? StoredValue<Key.Value>)?.value
+    }
+
     /// Whether the parameter was given, on the command line or in its environment variable.
     package func isGiven(_ parameter: some Parameter) -> Bool {
         given.contains(parameter.definition.label)

@@ -113,6 +113,14 @@ package final class Terminal: Sendable {
         return explained?.exitCode ?? .failed
     }
 
+    /// Asks whoever sits at the terminal for a line that is not shown while it is typed. Nil where nobody would see the
+    /// question, or no answer comes.
+    package func askSecret(_ question: String) -> [UInt8]? {
+        guard console.noticesIsTerminal else { return nil }
+        eraseProgress()
+        return console.askSecret(question.printable())
+    }
+
     // MARK: Progress
 
     /// Whether anybody would see progress: a terminal, no `--quiet`, no CI job.

@@ -51,6 +51,17 @@ package enum KeyKind: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// The kind in one word, as `KeyType` has it: `ecdsa-p256`, `rsa-2048`.
+    package var name: String {
+        switch self {
+        case .ecdsa(.p256): "ecdsa-p256"
+        case .ecdsa(.p384): "ecdsa-p384"
+        case .ecdsa(.p521): "ecdsa-p521"
+        case .ed25519: "ed25519"
+        case .rsa(let bits): "rsa-\(bits)"
+        }
+    }
+
     /// The hash that is signed, by libcrypto's name; nil where it is part of the algorithm.
     var hashName: String? {
         switch self {

@@ -62,8 +62,8 @@ enum AcceptanceCommand {
         arguments: [data],
         options: [
             RegistryParameters.endpoint, metric, moreIsBetter, bar, incumbentBar, output, RegistryParameters.to,
-            RegistryParameters.keys, RegistryParameters.publishingRole, SharedParameters.json,
-        ],
+            RegistryParameters.publishingRole, SharedParameters.json,
+        ] + RegistryParameters.signing,
         exitCodes: [.signatureInvalid, .dataError, .noInput, .ioError, .tryAgain, .noPermission, .configuration],
         run: publish
     )

@@ -107,11 +107,11 @@ enum DeployCommand {
         ],
         arguments: [bundle],
         options: [
-            RegistryParameters.endpoint, RegistryParameters.channel, RegistryParameters.to, RegistryParameters.keys,
+            RegistryParameters.endpoint, RegistryParameters.channel, RegistryParameters.to,
             reason, RegistryParameters.author, absent, selector, priority, acceptance, soak, soakSamples, errorRate,
             limits, waves, fallback, minimumVersion, deadline, freshness, interfaceChange,
             RegistryParameters.publishingRole, SharedParameters.json,
-        ],
+        ] + RegistryParameters.signing,
         exitCodes: [
             .signatureInvalid, .dataError, .noInput, .ioError, .tryAgain, .noPermission, .configuration,
         ],

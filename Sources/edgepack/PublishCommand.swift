@@ -29,10 +29,10 @@ enum PublishCommand {
         ],
         arguments: [files],
         options: [
-            RegistryParameters.to, RegistryParameters.keys, reason, tags, RegistryParameters.author,
+            RegistryParameters.to, reason, tags, RegistryParameters.author,
             RegistryParameters.publishingRole,
             SharedParameters.threads, SharedParameters.json,
-        ],
+        ] + RegistryParameters.signing,
         exitCodes: [
             .signatureInvalid, .dataError, .incompatible, .noInput, .cannotCreate, .ioError, .tryAgain, .noPermission,
             .configuration,

@@ -11,12 +11,6 @@ import WallClock
 enum RegistryParameters {
     static let repository = Argument("REPO", .directory, summary: "folder of the repository")
     static let to = Option.required("to", .directory.named("REPO"), summary: "folder of the repository")
-    static let keys = Option.required(
-        "keys",
-        .directory.named("KEYDIR"),
-        environment: "EDGEPACK_KEYS",
-        summary: "folder with the private keys of the roles that you hold, ROLE.pem"
-    )
     static let endpoint = Option.required("endpoint", endpointName, summary: "name of the scoring service on a box")
     static let channel = Option.required(
         "channel",
@@ -90,13 +84,6 @@ enum RegistryParameters {
         if let author = arguments[author] { return author }
         let environment = Processes.inheritedEnvironment()
         return environment["USER"] ?? environment["LOGNAME"] ?? "user \(geteuid())"
-    }
-
-    /// The keys, with a warning for those that others on this machine can read.
-    static func keys(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> KeyFolder {
-        let keys = KeyFolder(arguments[keys])
-        for path in try keys.exposed() { terminal.warning("\(path) can be read by others: chmod 600 \(path)") }
-        return keys
     }
 
     static func open(_ arguments: ParsedArguments, _ keys: KeyFolder) throws -> Registry {

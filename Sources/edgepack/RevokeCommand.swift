@@ -42,8 +42,8 @@ enum RevokeCommand {
         ],
         arguments: [bundle],
         options: [
-            action, by, lift, reason, RegistryParameters.to, RegistryParameters.keys, SharedParameters.json,
-        ],
+            action, by, lift, reason, RegistryParameters.to, SharedParameters.json,
+        ] + RegistryParameters.signing,
         exitCodes: [.signatureInvalid, .dataError, .noInput, .ioError, .tryAgain, .noPermission, .configuration],
         run: run
     )

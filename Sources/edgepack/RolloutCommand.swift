@@ -30,8 +30,8 @@ enum RolloutCommand {
         arguments: [RegistryParameters.repository],
         options: [
             RegistryParameters.endpoint, RegistryParameters.channel, state, open, reason,
-            RegistryParameters.publishingRole, RegistryParameters.keys, SharedParameters.json,
-        ],
+            RegistryParameters.publishingRole, SharedParameters.json,
+        ] + RegistryParameters.signing,
         exitCodes: [.signatureInvalid, .dataError, .noInput, .ioError, .tryAgain, .noPermission, .configuration],
         run: run
     )

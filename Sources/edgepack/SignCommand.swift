@@ -9,7 +9,7 @@ import Packager
 
 /// `edgepack sign` and `edgepack signature export`.
 enum SignCommand {
-    private static let key = Option.required("key", .path.named("KEY.pem"), summary: "private key to sign with")
+    private static let key = Option.required("key", .path.named("KEY.pem"), summary: "private ECDSA key to sign with")
     private static let files = SharedParameters.files(minimum: 1)
 
     static let command = Command(
@@ -22,13 +22,13 @@ enum SignCommand {
         ],
         examples: [Example("Sign every bundle of a build", "edgepack sign --key release.pem dist/*.bundle.tar.zst")],
         arguments: [files],
-        options: [key, SharedParameters.threads, SharedParameters.json],
+        options: [key, RegistryParameters.passphraseFile, SharedParameters.threads, SharedParameters.json],
         exitCodes: [.incompatible, .dataError, .noInput, .ioError, .noPermission],
         run: run
     )
 
     @Sendable private static func run(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
-        let loaded = try KeyFile.readPrivate(arguments[key])
+        let loaded = try KeyFile.readPrivate(arguments[key], passphrase: Passphrases.source(arguments, terminal))
         if loaded.isReadableByOthers {
             terminal.warning("\(arguments[key]) can be read by others: chmod 600 \(arguments[key])")
         }

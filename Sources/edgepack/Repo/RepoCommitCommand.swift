@@ -21,7 +21,7 @@ enum RepoCommitCommand {
         ],
         examples: [Example("Renew the timestamp, from a timer", "edgepack repo commit repo --keys keys")],
         arguments: [RegistryParameters.repository],
-        options: [RegistryParameters.keys, renew, SharedParameters.json],
+        options: [renew, SharedParameters.json] + RegistryParameters.signing,
         exitCodes: [
             .signatureInvalid, .dataError, .noInput, .ioError, .tryAgain, .noPermission, .configuration,
         ],

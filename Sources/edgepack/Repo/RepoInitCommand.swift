@@ -47,7 +47,8 @@ enum RepoInitCommand {
         examples: [Example("Make a repository", "edgepack repo init repo --keys keys")],
         arguments: [RegistryParameters.repository],
         options: [
-            RegistryParameters.keys, rootLifetime, targetsLifetime, snapshotLifetime, timestampLifetime, poll,
+            RegistryParameters.keys, RegistryParameters.passphraseFile, rootLifetime, targetsLifetime,
+            snapshotLifetime, timestampLifetime, poll,
             SharedParameters.json,
         ],
         exitCodes: [.dataError, .noInput, .cannotCreate, .ioError, .noPermission],
@@ -56,9 +57,10 @@ enum RepoInitCommand {
 
     @Sendable private static func create(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
         let folder = arguments[RegistryParameters.repository]
+        let keys = try RegistryParameters.keys(arguments, terminal)
         let created = try Registry.create(
             at: folder,
-            keys: try RegistryParameters.keys(arguments, terminal),
+            keys: keys,
             policy: RegistryPolicy(
                 root: arguments[rootLifetime],
                 targets: arguments[targetsLifetime],
@@ -68,7 +70,7 @@ enum RepoInitCommand {
             ),
             now: RegistryParameters.now
         )
-        terminal.notice("made \(folder) and \(created.newKeys.count) keys in \(arguments[RegistryParameters.keys])")
+        terminal.notice("made \(folder) and \(created.newKeys.count) keys in \(keys.folder ?? "")")
         terminal.notice("a box trusts it by \(created.rootPath), brought by a way you trust")
         guard arguments[SharedParameters.json] else {
             try terminal.writeLine("sha256:\(created.rootDigest)  \(created.rootPath)")

@@ -20,7 +20,7 @@ enum RepoRefreshCommand {
         summary: "sign a role's present content anew before it expires",
         examples: [Example("Before a year is over", "edgepack repo refresh repo --role bundles --keys keys")],
         arguments: [RegistryParameters.repository],
-        options: [refreshed, RegistryParameters.keys, SharedParameters.json],
+        options: [refreshed, SharedParameters.json] + RegistryParameters.signing,
         exitCodes: [.signatureInvalid, .dataError, .noInput, .ioError, .tryAgain, .noPermission, .configuration],
         run: refresh
     )

@@ -32,7 +32,7 @@ enum RepoRotateCommand {
             Example("After the build server's key was stolen", "edgepack repo rotate repo --role bundles --keys keys")
         ],
         arguments: [RegistryParameters.repository],
-        options: [role, restore, RegistryParameters.keys, SharedParameters.json],
+        options: [role, restore, SharedParameters.json] + RegistryParameters.signing,
         exitCodes: [
             .signatureInvalid, .dataError, .noInput, .cannotCreate, .ioError, .tryAgain, .noPermission, .configuration,
         ],
