@@ -2,6 +2,7 @@ import CommandLine
 import Crypto
 import FileSystem
 import Glibc
+import Registry
 
 /// Where passphrases come from.
 enum Passphrases {
@@ -22,7 +23,7 @@ enum Passphrases {
     static func new(of file: String?, for path: String, _ terminal: Terminal) throws -> [UInt8] {
         if let file { return try read(file) }
         guard let passphrase = terminal.askSecret("new passphrase for \(path): ") else {
-            throw CryptoError.encryptedKey(source: path)
+            throw KeyError.noPassphrase(key: path)
         }
         guard terminal.askSecret("the same again: ") == passphrase else {
             throw CryptoError.badPassphrase(source: "the passphrase", problem: "is not the same both times")

@@ -37,6 +37,18 @@ import Testing
         #expect(screen.text == "a")
     }
 
+    @Test func asksForASecretOnlyWhereItsQuestionIsSeen() {
+        for (onTerminal, expected) in [(true, Array("sesame".utf8)), (false, nil)] {
+            let console = Console(
+                output: MemorySink(),
+                notices: MemorySink(),
+                noticesIsTerminal: onTerminal,
+                askSecret: { question in question == "passphrase of \\u{1B}k: " ? Array("sesame".utf8) : nil }
+            )
+            #expect(Terminal(console).askSecret("passphrase of \u{1B}k: ") == expected)
+        }
+    }
+
     @Test func passesBytesThatAreNoText() throws {
         let (terminal, output, _) = Self.terminal(onTerminal: false)
         let bytes: [UInt8] = [0, 255, 10, 0]

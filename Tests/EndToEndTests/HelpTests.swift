@@ -19,8 +19,8 @@ import Testing
         let packager = try Self.commands(of: Programs.edgepack).map { $0.joined(separator: " ") }
         for command in [
             "init", "lock", "build", "test", "inspect", "verify", "extract", "sign", "signature export", "key generate",
-            "repo init", "repo commit", "repo verify", "repo export", "repo rotate", "repo refresh", "publish",
-            "acceptance publish", "acceptance show", "deploy", "rollout", "revoke",
+            "key import", "key show", "repo init", "repo commit", "repo verify", "repo export", "repo rotate",
+            "repo refresh", "publish", "acceptance publish", "acceptance show", "deploy", "rollout", "revoke",
         ] { #expect(packager.contains(command), "\(packager)") }
         let runtime = try Self.commands(of: Programs.edgeruntime).map { $0.joined(separator: " ") }
         for command in ["serve", "check", "score"] { #expect(runtime.contains(command), "\(runtime)") }

@@ -2,6 +2,8 @@ package import Diagnostics
 
 /// Why a key that somebody brings can't be used.
 package enum KeyError: ExplainedError, Equatable {
+    /// A key is to be encrypted, and nobody says with what.
+    case noPassphrase(key: String)
     /// An encrypted key has no public half beside it, and nothing is opened only to see what it is.
     case publicHalfMissing(key: String, expected: String)
     /// The public half beside a key is another key's.
@@ -19,6 +21,7 @@ package enum KeyError: ExplainedError, Equatable {
 
     package var message: String {
         switch self {
+        case .noPassphrase(let key): "there is no passphrase to protect \(key) with"
         case .publicHalfMissing(let key, let expected):
             "\(key) is protected by a passphrase, and its public half is missing: there is no \(expected)"
         case .halvesDiffer(let key, let publicPath): "\(key) is not the private half of \(publicPath)"
@@ -36,6 +39,7 @@ package enum KeyError: ExplainedError, Equatable {
 
     package var hint: String? {
         switch self {
+        case .noPassphrase: "run it at a terminal, or name a file that holds one: --passphrase-file FILE"
         case .publicHalfMissing(let key, let expected): "write it: edgepack key show \(key) > \(expected)"
         case .halvesDiffer: "take the files of one key from a copy"
         case .unknownKind: "update this program"
@@ -51,7 +55,7 @@ package enum KeyError: ExplainedError, Equatable {
 
     package var exitCode: ExitCode {
         switch self {
-        case .publicHalfMissing: .noInput
+        case .noPassphrase, .publicHalfMissing: .noInput
         case .halvesDiffer, .unknownKind, .noCommand: .dataError
         case .commandMissing: .unavailable
         case .commandFailed: .unavailable
