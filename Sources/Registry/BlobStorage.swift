@@ -2,22 +2,33 @@ internal import Deployment
 internal import Digest
 internal import FileSystem
 internal import UpdateFramework
+internal import WallClock
 
 /// The big bytes of a repository, `blobs/SHA256`: written once, never changed, found by their digest. They go through a
 /// piece at a time, never whole in memory.
 struct BlobStorage {
     let storage: any RepositoryStorage
+    private let now: UTCTime
 
-    init(_ storage: any RepositoryStorage) { self.storage = storage }
+    init(_ storage: any RepositoryStorage, now: UTCTime) {
+        self.storage = storage
+        self.now = now
+    }
 
     /// Whether a file of this name and size is there; its bytes are not looked at.
     func holds(_ blob: BundleRecord.Blob) throws -> Bool {
         try storage.status(of: blob.repositoryPath)?.bytes == blob.bytes
     }
 
+    /// Whether it is there, and so young that no gc takes it away before it is named.
+    private func holdsForLong(_ blob: BundleRecord.Blob) throws -> Bool {
+        guard let status = try storage.status(of: blob.repositoryPath), status.bytes == blob.bytes else { return false }
+        return now < status.modified.advanced(by: RepositoryGarbage.leastGrace / 2)
+    }
+
     func store(_ bytes: [UInt8]) throws -> BundleRecord.Blob {
         let blob = BundleRecord.Blob(digest: SHA256.digest(bytes), bytes: bytes.count)
-        guard try !holds(blob) else { return blob }
+        guard try !holdsForLong(blob) else { return blob }
         try storage.put(blob.repositoryPath, bytes: bytes.count) { sink in try bytes.withUnsafeBytes { try sink($0) } }
         return blob
     }
@@ -33,7 +44,7 @@ struct BlobStorage {
             digest: try Self.read(file, parts: parts) { _ in },
             bytes: parts.reduce(0) { $0 + $1.size }
         )
-        guard try !holds(blob) else { return blob }
+        guard try !holdsForLong(blob) else { return blob }
         try storage.put(blob.repositoryPath, bytes: blob.bytes) { sink in
             guard try Self.read(file, parts: parts, into: sink) == blob.digest else {
                 throw FileError.changed(path: source)
@@ -70,9 +81,6 @@ struct BlobStorage {
         }
         return whole.finalize()
     }
-
-    /// The names of all blobs.
-    func names() throws -> [String] { try storage.files(below: "blobs").compactMap(\.path.components.last) }
 }
 
 extension BundleRecord.Blob {

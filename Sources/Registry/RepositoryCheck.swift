@@ -235,7 +235,7 @@ extension RepositoryCheck {
     private mutating func noteUnused() throws {
         let used = Set(checkedBlobs.keys.map(\.digest.hex))
         guard let storage = source.storage else { return }
-        let unused = try BlobStorage(storage).names().filter { !used.contains($0) }
+        let unused = try storage.files(below: "blobs").compactMap(\.path.components.last).filter { !used.contains($0) }
         if !unused.isEmpty {
             notes.append("\(unused.count) file\(unused.count == 1 ? "" : "s") in blobs that nothing in effect names")
         }

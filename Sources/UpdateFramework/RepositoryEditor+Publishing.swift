@@ -10,7 +10,11 @@ extension RepositoryEditor {
     }
 
     package func store(_ document: NewDocument) throws {
-        _ = try storage.create(document.contents, at: Self.place(of: document.path, document.file))
+        // Anew where it is there already: as young as what is to name it, no gc takes it away meanwhile.
+        let place = Self.place(of: document.path, document.file)
+        try storage.put(place, bytes: document.contents.count) { sink in
+            try document.contents.withUnsafeBytes { try sink($0) }
+        }
     }
 
     static func place(of path: TargetPath, _ file: TargetFile) -> RepositoryPath {
