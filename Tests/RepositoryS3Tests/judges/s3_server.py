@@ -1,6 +1,6 @@
 """An S3 server on loopback: moto, which isn't ours, with the faults of a real store in front of it.
 
-Prints its port when it serves, and the credentials that it takes; makes the bucket `models`, and ends when its standard
+Prints its port when it serves, and the credentials that it takes; makes the bucket `models`, which everybody may read, and ends when its standard
 input does.
 Writes are taken one after another, so that moto's look at a condition and its write are one.
 With `--check-signatures` moto holds every request to the signature of a user that was made for it.
@@ -109,7 +109,7 @@ def main():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = "http://127.0.0.1:%d" % server.server_port
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
-    session.client("s3", endpoint_url=url).create_bucket(Bucket="models")
+    session.client("s3", endpoint_url=url).create_bucket(Bucket="models", ACL="public-read")
     if "--check-signatures" in sys.argv:
         iam = session.client("iam", endpoint_url=url)
         iam.create_user(UserName="publisher")
