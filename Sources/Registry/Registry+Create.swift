@@ -8,7 +8,7 @@ package import WallClock
 extension Registry {
     package struct Created: Sendable {
         /// Where a box's first trust is to come from.
-        package let rootPath: String
+        package internal(set) var rootPath: String
         package let rootDigest: SHA256Digest
         /// Key files that were made; others were there.
         package let newKeys: [String]

@@ -18,7 +18,7 @@ package struct Registry {
     package var name: String { storage.name }
 
     /// How often a change is tried again after another publisher was faster.
-    static let attempts = 16
+    static let attempts = 64
 
     /// Opens a repository.
     ///
@@ -33,7 +33,7 @@ package struct Registry {
         }
         self.storage = storage
         self.now = now
-        blobs = BlobStorage(storage)
+        blobs = BlobStorage(storage, now: now)
         if let pinned = try keys?.trustedRoot(), root != pinned {
             throw RegistryError.otherRepository(path: storage.name, pin: keys?.trustedRootPath ?? "")
         }

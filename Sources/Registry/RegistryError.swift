@@ -82,6 +82,7 @@ package enum RegistryError: ExplainedError, Equatable {
     package var hint: String? {
         switch self {
         case .exists: "publish to it, or choose another folder"
+        case .notARepository(let path) where path.hasPrefix("http"): "name the URL that its metadata folder is below"
         case .notARepository(let path): "make one with: edgepack repo init \(path) --keys KEYDIR"
         case .otherRepository: "name the keys' own repository; nothing was signed"
         case .tooNew: "update this program"

@@ -34,12 +34,12 @@ package struct RepositoryExport {
     /// Reads what is to be exported.
     ///
     /// - Parameters:
-    ///   - root: the root to trust; nil for the repository's own first one.
+    ///   - root: the file of the root to trust; nil for the repository's own first one.
     ///   - platform: one of the bundle's platforms; nil for all.
     ///   - channel: whose deployments come along; nil for all channels'.
     package init(
         of source: RepositorySource,
-        root trusted: [UInt8]? = nil,
+        root trusted: String? = nil,
         bundle reference: BundleReference,
         platform: String? = nil,
         channel: Channel? = nil,
@@ -48,7 +48,8 @@ package struct RepositoryExport {
         guard let root = try source.firstRoot() else { throw RegistryError.notARepository(path: source.name) }
         blobReader = BlobReader(source: source)
         let store = MemoryMetadataStore()
-        try Updater.trust(root: trusted ?? root, in: store)
+        let limit = UpdateLimits().rootBytes
+        try Updater.trust(root: try trusted.map { try FileSystem.read($0, limit: limit) } ?? root, in: store)
         let metadata = RecordingTransport(source.metadata)
         let targets = RecordingTransport(source.targets)
         var updater = try Updater(store: store, transport: metadata, updateStart: now)

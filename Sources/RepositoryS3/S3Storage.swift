@@ -167,6 +167,16 @@ extension S3Storage {
         }
     }
 
+    /// Throws `noConditionalWrites` where the store takes a second writer's file for one that must not be there. To be asked
+    /// before a repository is made there.
+    package func requireConditionalWrites() throws {
+        let probe = RepositoryPath(components: ["probe-\(String(UInt64.random(in: .min ... .max), radix: 36))"])
+        defer { try? remove(probe) }
+        guard try create([1], at: probe), try !create([2], at: probe), try read(probe, limitBytes: 1) == [1],
+            try !write([3], at: probe, condition: ("If-Match", "\"0123456789abcdef0123456789abcdef\""))
+        else { throw S3Error.noConditionalWrites(name) }
+    }
+
     package func remove(_ path: RepositoryPath) throws {
         let key = try key(path)
         let answer = try client.send(S3Client.Request(method: .delete, key: key, operation: "remove"))

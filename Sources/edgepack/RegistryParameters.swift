@@ -9,8 +9,21 @@ import WallClock
 
 /// What the commands around a repository take.
 enum RegistryParameters {
-    static let repository = Argument("REPO", .directory, summary: "folder of the repository")
-    static let to = Option.required("to", .directory.named("REPO"), summary: "folder of the repository")
+    static let repository = Argument(
+        "REPO",
+        RepositoryPlace.writable,
+        summary: "folder of the repository, or its place in an object store"
+    )
+    static let readRepository = Argument(
+        "REPO",
+        RepositoryPlace.readable,
+        summary: "folder of the repository, its place in an object store, or its URL (http:// or https://)"
+    )
+    static let to = Option.required(
+        "to",
+        RepositoryPlace.writable,
+        summary: "folder of the repository, or its place in an object store"
+    )
     static let endpoint = Option.required("endpoint", endpointName, summary: "name of the scoring service on a box")
     static let channel = Option.required(
         "channel",

@@ -12,6 +12,7 @@ enum RepoCommand {
             RepoExportCommand.command,
             RepoRotateCommand.command,
             RepoRefreshCommand.command,
+            RepoGcCommand.command,
         ]
     )
 }

@@ -24,6 +24,11 @@ enum RepoExportCommand {
         .choice(of: Channel.allCases).named("CHANNEL"),
         summary: "whose deployments come along; without it those of all channels"
     )
+    private static let root = Option.optional(
+        "root",
+        .path.named("FILE"),
+        summary: "the root that boxes trust, instead of the repository's own first one"
+    )
     private static let destination = Option.required(
         "to",
         .path.named("DIR|FILE"),
@@ -48,15 +53,19 @@ enum RepoExportCommand {
                 "edgepack repo export repo --bundle digits@2 --channel prod --to digits-2.bundle.tar.zst"
             ),
         ],
-        arguments: [RegistryParameters.repository],
-        options: [bundle, platform, channel, destination, SharedParameters.json],
-        exitCodes: [.signatureInvalid, .dataError, .noInput, .unavailable, .cannotCreate, .ioError, .noPermission],
+        arguments: [RegistryParameters.readRepository],
+        options: [bundle, platform, channel, root, destination, SharedParameters.json],
+        exitCodes: [
+            .signatureInvalid, .dataError, .noInput, .unavailable, .cannotCreate, .ioError, .tryAgain, .noPermission,
+            .configuration,
+        ],
         run: export
     )
 
     @Sendable private static func export(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
         let export = try RepositoryExport(
-            of: arguments[RegistryParameters.repository],
+            of: arguments[RegistryParameters.readRepository].source(),
+            root: arguments[root],
             bundle: arguments[bundle],
             platform: arguments[platform],
             channel: arguments[channel],

@@ -56,28 +56,30 @@ enum RepoInitCommand {
     )
 
     @Sendable private static func create(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
-        let folder = arguments[RegistryParameters.repository]
+        let place = arguments[RegistryParameters.repository]
         let keys = try RegistryParameters.keys(arguments, terminal)
-        let created = try Registry.create(
-            at: folder,
-            keys: keys,
-            policy: RegistryPolicy(
-                root: arguments[rootLifetime],
-                targets: arguments[targetsLifetime],
-                snapshot: arguments[snapshotLifetime],
-                timestamp: arguments[timestampLifetime],
-                poll: arguments[poll]
-            ),
-            now: RegistryParameters.now
-        )
-        terminal.notice("made \(folder) and \(created.newKeys.count) keys in \(keys.folder ?? "")")
+        let created = try Registry.place(in: try place.storageForNew(), keys: keys) { folder in
+            try Registry.create(
+                at: folder,
+                keys: keys,
+                policy: RegistryPolicy(
+                    root: arguments[rootLifetime],
+                    targets: arguments[targetsLifetime],
+                    snapshot: arguments[snapshotLifetime],
+                    timestamp: arguments[timestampLifetime],
+                    poll: arguments[poll]
+                ),
+                now: RegistryParameters.now
+            )
+        }
+        terminal.notice("made \(place) and \(created.newKeys.count) keys in \(keys.folder ?? "")")
         terminal.notice("a box trusts it by \(created.rootPath), brought by a way you trust")
         guard arguments[SharedParameters.json] else {
             try terminal.writeLine("sha256:\(created.rootDigest)  \(created.rootPath)")
             return .done
         }
         let value: JSONValue = [
-            "repository": .string(folder), "root": .string(created.rootPath),
+            "repository": .string(place.description), "root": .string(created.rootPath),
             "rootDigest": .string(created.rootDigest.hex), "newKeys": .array(created.newKeys.map { .string($0) }),
         ]
         try terminal.write(value, isOneOfSeveral: false)

@@ -14,25 +14,39 @@ enum RepoVerifyCommand {
         .path.named("FILE"),
         summary: "the root that boxes trust, instead of the repository's own first one"
     )
+    private static let noBlobs = Option.flag(
+        "no-blobs",
+        summary: "read no blob; their sizes are looked at where the repository can be listed"
+    )
 
     static let command = Command(
         "verify",
         summary: "check a whole repository: every role, document and blob",
         discussion: [
             "Reads it as a box does, follows every name in a document to what it names, and reads every blob. Prints "
-                + "one line for each thing that is wrong."
+                + "one line for each thing that is wrong. Behind a URL it sees what boxes see, and not what nothing names."
         ],
-        examples: [Example("Check a repository before it is copied", "edgepack repo verify repo --root trusted.json")],
-        arguments: [RegistryParameters.repository],
-        options: [root, SharedParameters.json],
-        exitCodes: [.checkFailed, .signatureInvalid, .dataError, .noInput, .unavailable, .ioError],
+        examples: [
+            Example("Check a repository before it is copied", "edgepack repo verify repo --root trusted.json"),
+            Example(
+                "Look at what boxes get, from a monitor",
+                "edgepack repo verify https://updates.example/edge --root trusted.json --no-blobs"
+            ),
+        ],
+        arguments: [RegistryParameters.readRepository],
+        options: [root, noBlobs, SharedParameters.json],
+        exitCodes: [
+            .checkFailed, .signatureInvalid, .dataError, .noInput, .unavailable, .ioError, .tryAgain, .noPermission,
+            .configuration,
+        ],
         run: verify
     )
 
     @Sendable private static func verify(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
         let check = try RepositoryCheck(
-            of: arguments[RegistryParameters.repository],
+            of: arguments[RegistryParameters.readRepository].source(),
             root: arguments[root],
+            readsBlobs: !arguments[noBlobs],
             now: RegistryParameters.now
         ) { blob in if terminal.showsProgress { terminal.notice("reading \(blob)") } }
         for note in check.notes { terminal.notice(note) }
