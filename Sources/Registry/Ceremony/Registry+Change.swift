@@ -1,4 +1,5 @@
 internal import Deployment
+internal import Glibc
 package import UpdateFramework
 internal import WallClock
 
@@ -136,8 +137,15 @@ extension Registry {
             } catch let error as RepositoryError {
                 guard case .changedMeanwhile = error, attempt < Self.attempts else { throw error }
             }
+            Self.waitForOthers(after: attempt)
             attempt += 1
             try reopen()
         }
+    }
+
+    /// So that writers who got in each other's way don't again, all at the same moment.
+    private static func waitForOthers(after attempt: Int) {
+        let longest = min(20_000 << min(attempt, 5), 500_000)
+        usleep(UInt32.random(in: 0...UInt32(longest)))
     }
 }
