@@ -1,5 +1,5 @@
-package import UpdateFramework
-package import WallClock
+internal import UpdateFramework
+internal import WallClock
 
 extension Registry {
     /// Removes what was found to be garbage, and says what it was. What another publisher has written anew meanwhile stays.

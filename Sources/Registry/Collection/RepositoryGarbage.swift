@@ -1,6 +1,6 @@
 internal import Deployment
 package import UpdateFramework
-package import WallClock
+internal import WallClock
 
 /// What lies in a repository and nobody needs any more: superseded metadata, documents and blobs that nothing names,
 /// proposals that came too late. Found from its files, their times and what they say; nothing is removed here.
@@ -178,7 +178,7 @@ private struct NeededFiles {
                 for blob in [record.archive] + record.signatures { paths.insert(blob.repositoryPath) }
             } else if let location = AcceptanceLocation(path: text) {
                 // One that is gone, or not what it should be, names nothing that anybody could take.
-                guard let bytes = try brought[text] ?? (try? registry.document(text, file)) else { continue }
+                guard let bytes = brought[text] ?? (try? registry.document(text, file)) else { continue }
                 guard let acceptance = try? Acceptance.parse(bytes, at: location) else {
                     keepBlobs(text, "it can't be read")
                     continue
