@@ -92,6 +92,7 @@ enum AcceptanceCommand {
             "acceptance set \(document.location.version) of \(document.location.endpoint): \(document.records) records"
                 + (isNew ? "" : ", published already")
         )
+        RegistryParameters.tell(changed.effect, in: registry.name, terminal)
         if registry.hasUncommitted { _ = try RegistryParameters.commit(&registry, keys, terminal) }
         guard arguments[SharedParameters.json] else {
             try terminal.writeLine("sha256:\(acceptance.digest)  \(document.location.path)")
@@ -102,7 +103,8 @@ enum AcceptanceCommand {
             "version": .integer(document.location.version), "records": .integer(document.records),
             "isNew": .boolean(isNew),
         ]
-        try terminal.write(value, isOneOfSeveral: false)
+        let waiting = RegistryParameters.members(changed.effect, in: registry.name)
+        try terminal.write(value.with(waiting), isOneOfSeveral: false)
         return .done
     }
 

@@ -122,27 +122,16 @@ enum DeployCommand {
         let request = try request(arguments)
         let keys = try RegistryParameters.keys(arguments, terminal)
         var registry = try RegistryParameters.open(arguments, keys)
-        let deployed = try registry.deploy(request, as: arguments[RegistryParameters.publishingRole], keys: keys).result
+        let changed = try registry.deploy(request, as: arguments[RegistryParameters.publishingRole], keys: keys)
+        let deployed = changed.result
         let location = deployed.document.location
         terminal.notice("deployment \(location.serial) of \(location.endpoint) in \(location.channel.rawValue)")
-        var rollout: Rollout?
-        if try registry.canRoll(location.endpoint, in: location.channel, keys: keys) {
-            let opening = Registry.RolloutRequest(
-                channel: location.channel,
-                endpoint: location.endpoint,
-                state: .running
-            )
-            let opened = try registry.roll(opening, keys: keys).result
-            terminal.notice("wave \(opened.openWave ?? "none") is open")
-            rollout = opened
-        } else {
-            terminal.notice(
-                "no wave is open yet: no key for rollouts in \(location.channel.rawValue) is here; its holder runs "
-                    + "`edgepack rollout \(registry.name) --endpoint \(location.endpoint) "
-                    + "--channel \(location.channel.rawValue) --state running --keys KEYDIR`"
-            )
+        RegistryParameters.tell(changed.effect, in: registry.name, terminal)
+        let rollout = try openFirstWave(of: location, changed.effect, &registry, keys, terminal)
+        var isCommitted = false
+        if registry.hasUncommitted {
+            isCommitted = try RegistryParameters.commit(&registry, keys, terminal).isCommitted
         }
-        let outcome = try RegistryParameters.commit(&registry, keys, terminal)
         guard arguments[SharedParameters.json] else {
             try terminal.writeLine("sha256:\(deployed.digest)  \(location.path)")
             return .done
@@ -152,10 +141,48 @@ enum DeployCommand {
             "bundles": .array(deployed.document.state.bundles.map { .string($0.hex) }),
             "openWave": rollout?.openWave.map { .string($0) } ?? .null,
             "epoch": rollout.map { .integer($0.epoch) } ?? .null,
-            "isCommitted": .boolean(outcome.isCommitted),
+            "isCommitted": .boolean(isCommitted && changed.effect.isPublished),
         ]
-        try terminal.write(value, isOneOfSeveral: false)
+        let waiting = RegistryParameters.members(changed.effect, in: registry.name)
+        try terminal.write(value.with(waiting), isOneOfSeveral: false)
         return .done
+    }
+
+    /// Opens the first wave where the deployment is published and the rollout's key is here, or says how it is done. Nil
+    /// as well where the rollout waits for signatures.
+    private static func openFirstWave(
+        of location: DeploymentLocation,
+        _ effect: Registry.ChangeEffect,
+        _ registry: inout Registry,
+        _ keys: KeyFolder,
+        _ terminal: Terminal
+    ) throws -> Rollout? {
+        let command =
+            "`edgepack rollout \(registry.name) --endpoint \(location.endpoint) --channel \(location.channel.rawValue) "
+            + "--state running --keys KEYDIR`"
+        guard effect.isPublished else {
+            terminal.notice(
+                "no wave is open yet: once it is in effect, the holder of the rollout's key runs \(command)"
+            )
+            return nil
+        }
+        guard try registry.canRoll(location.endpoint, in: location.channel, keys: keys) else {
+            terminal.notice(
+                "no wave is open yet: no key for rollouts in \(location.channel.rawValue) is here; its holder runs "
+                    + command
+            )
+            return nil
+        }
+        let opening = Registry.RolloutRequest(
+            channel: location.channel,
+            endpoint: location.endpoint,
+            state: .running
+        )
+        let opened = try registry.roll(opening, keys: keys)
+        RegistryParameters.tell(opened.effect, in: registry.name, terminal)
+        guard opened.effect.isPublished else { return nil }
+        terminal.notice("wave \(opened.result.openWave ?? "none") is open")
+        return opened.result
     }
 
     private static func request(_ arguments: ParsedArguments) throws -> Registry.DeploymentRequest {

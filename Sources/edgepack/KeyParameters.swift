@@ -52,3 +52,11 @@ extension RegistryParameters {
         return keys
     }
 }
+
+extension RegistryParameters {
+    /// The same where keys are not always needed; nil where the command line names none.
+    static func keysIfGiven(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> KeyFolder? {
+        let isGiven = arguments[keys] != nil || !(arguments.ifDeclared(key) ?? []).isEmpty
+        return isGiven ? try keys(arguments, terminal) : nil
+    }
+}

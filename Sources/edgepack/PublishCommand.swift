@@ -47,14 +47,21 @@ enum PublishCommand {
         var registry = try RegistryParameters.open(arguments, keys)
         let code = try terminal.forEach(arguments[files]) { path in
             let threads = SharedParameters.threads(arguments)
-            let result = try registry.publish(
+            let changed = try registry.publish(
                 path,
                 note: note,
                 as: arguments[RegistryParameters.publishingRole],
                 keys: keys,
                 threads: threads
-            ).result
-            try report(result, path, arguments, terminal)
+            )
+            RegistryParameters.tell(changed.effect, in: registry.name, terminal)
+            try report(
+                changed,
+                RegistryParameters.members(changed.effect, in: registry.name),
+                path,
+                arguments,
+                terminal
+            )
             return .done
         }
         if registry.hasUncommitted { _ = try RegistryParameters.commit(&registry, keys, terminal) }
@@ -76,15 +83,17 @@ enum PublishCommand {
     }
 
     private static func report(
-        _ result: Registry.Publishing,
+        _ changed: Registry.Changed<Registry.Publishing>,
+        _ waiting: JSONObject,
         _ path: String,
         _ arguments: ParsedArguments,
         _ terminal: Terminal
     ) throws {
+        let result = changed.result
         let bundle = result.bundle
         let effect: String
         switch result.effect {
-        case .published: effect = "published"
+        case .published: effect = changed.effect.isPublished ? "published" : "proposed"
         case .countersigned(let count):
             effect = "was published already; \(count) signature\(count == 1 ? "" : "s") added"
         case .nothingNew: effect = "is published already; nothing is new"
@@ -100,6 +109,6 @@ enum PublishCommand {
             "archiveBytes": .integer(bundle.record.archive.bytes),
             "signatures": .integer(bundle.record.signatures.count), "isNew": .boolean(result.effect != .nothingNew),
         ]
-        try terminal.write(value, isOneOfSeveral: arguments[files].count > 1)
+        try terminal.write(value.with(waiting), isOneOfSeveral: arguments[files].count > 1)
     }
 }

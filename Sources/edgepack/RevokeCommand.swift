@@ -74,13 +74,16 @@ enum RevokeCommand {
         )
         let (digests, isNew) = (changed.result, changed.effect.isChange)
         if !isNew { terminal.notice("that is so already") }
+        RegistryParameters.tell(changed.effect, in: registry.name, terminal)
         if registry.hasUncommitted { _ = try RegistryParameters.commit(&registry, keys, terminal) }
         guard arguments[SharedParameters.json] else {
             for digest in digests { try terminal.writeLine("sha256:\(digest)") }
             return .done
         }
         let listed = JSONValue.array(digests.map { .string($0.hex) })
-        try terminal.write(["digests": listed, "isNew": .boolean(isNew)], isOneOfSeveral: false)
+        let value: JSONValue = ["digests": listed, "isNew": .boolean(isNew)]
+        let waiting = RegistryParameters.members(changed.effect, in: registry.name)
+        try terminal.write(value.with(waiting), isOneOfSeveral: false)
         return .done
     }
 }

@@ -50,8 +50,11 @@ enum RolloutCommand {
             keys: keys,
             now: RegistryParameters.now
         )
-        let rollout = try registry.roll(request, as: arguments[RegistryParameters.publishingRole], keys: keys).result
-        let outcome = try RegistryParameters.commit(&registry, keys, terminal)
+        let changed = try registry.roll(request, as: arguments[RegistryParameters.publishingRole], keys: keys)
+        let rollout = changed.result
+        RegistryParameters.tell(changed.effect, in: registry.name, terminal)
+        let isCommitted =
+            try registry.hasUncommitted && RegistryParameters.commit(&registry, keys, terminal).isCommitted
         guard arguments[SharedParameters.json] else {
             try terminal.writeLine(
                 "\(rollout.location.path): deployment \(rollout.serial) is \(rollout.state.rawValue), open up to "
@@ -62,9 +65,11 @@ enum RolloutCommand {
         let value: JSONValue = [
             "path": .string(rollout.location.path), "serial": .integer(rollout.serial),
             "epoch": .integer(rollout.epoch), "state": .string(rollout.state.rawValue),
-            "openWave": rollout.openWave.map { .string($0) } ?? .null, "isCommitted": .boolean(outcome.isCommitted),
+            "openWave": rollout.openWave.map { .string($0) } ?? .null,
+            "isCommitted": .boolean(isCommitted && changed.effect.isPublished),
         ]
-        try terminal.write(value, isOneOfSeveral: false)
+        let waiting = RegistryParameters.members(changed.effect, in: registry.name)
+        try terminal.write(value.with(waiting), isOneOfSeveral: false)
         return .done
     }
 }

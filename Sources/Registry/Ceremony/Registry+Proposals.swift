@@ -83,25 +83,34 @@ extension Registry {
         return path.description
     }
 
-    /// Stages a role's next version with its present content: to be good for its whole lifetime again, or to be signed
-    /// anew by those who must sign it now.
-    package func stageRenewal(of role: RegistryRole, expires: UTCTime? = nil) throws -> StagedVersion {
+    /// Stages a role's next version with its present content, signed with those of the keys that are asked for: to be good
+    /// for its whole lifetime again, or to be signed by those who must sign it now.
+    package func stageRenewal(
+        of role: RegistryRole,
+        expires: UTCTime? = nil,
+        keys: KeyFolder? = nil
+    ) throws -> StagedVersion {
+        var staged: StagedVersion
         switch role {
         case .snapshot, .timestamp:
             throw RegistryError.contradiction("\(role.text) is never proposed: the keeper's commit signs it")
         case .root:
-            return try editor.stageRoot(expires: expires ?? now.advanced(by: policy.root)) { _ in }
+            staged = try editor.stageRoot(expires: expires ?? now.advanced(by: policy.root)) { _ in }
         default:
-            return try editor.stage(role.name, expires: expires ?? now.advanced(by: policy.targets)) { _ in }
+            staged = try editor.stage(role.name, expires: expires ?? now.advanced(by: policy.targets)) { _ in }
         }
+        if let keys { _ = try staged.sign(with: try keys.signers(among: staged.wanted)) }
+        return staged
     }
 
-    /// Signs a staged version with the keys that are here, and puts it among the repository's proposals.
-    package mutating func propose(_ staged: StagedVersion, keys: KeyFolder?) throws -> WaitingProposal {
+    /// The same, put among the repository's proposals.
+    package mutating func proposeRenewal(
+        of role: RegistryRole,
+        expires: UTCTime? = nil,
+        keys: KeyFolder? = nil
+    ) throws -> WaitingProposal {
         try onTopOfOthers { registry in
-            var staged = staged
-            if let keys { _ = try staged.sign(with: try keys.signers(among: staged.wanted)) }
-            return try registry.propose(staged)
+            try registry.propose(try registry.stageRenewal(of: role, expires: expires, keys: keys))
         }
     }
 }

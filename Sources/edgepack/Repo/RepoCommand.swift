@@ -7,6 +7,9 @@ enum RepoCommand {
         summary: "make and keep a repository of bundles and deployments",
         subcommands: [
             RepoInitCommand.command,
+            RepoProposeCommand.command,
+            RepoSignCommand.command,
+            RepoStatusCommand.command,
             RepoCommitCommand.command,
             RepoVerifyCommand.command,
             RepoExportCommand.command,

@@ -33,11 +33,13 @@ enum RepoRefreshCommand {
             now: RegistryParameters.now
         )
         let role = arguments[refreshed]
-        _ = try registry.refresh(role, keys: keys)
+        let effect = try registry.refresh(role, keys: keys)
+        RegistryParameters.tell(effect, in: registry.name, terminal)
         let outcome = try RegistryParameters.commit(&registry, keys, terminal, renewSnapshot: role == .snapshot)
         if arguments[SharedParameters.json] {
             let value: JSONValue = ["role": .string(role.text), "isCommitted": .boolean(outcome.isCommitted)]
-            try terminal.write(value, isOneOfSeveral: false)
+            let waiting = RegistryParameters.members(effect, in: registry.name)
+            try terminal.write(value.with(waiting), isOneOfSeveral: false)
         } else {
             try terminal.writeLine(role.text)
         }
