@@ -1,3 +1,4 @@
+internal import Diagnostics
 internal import JSON
 
 /// What a proposal changes, in words. All of it: what has no words of its own is shown as the JSON it is.
@@ -73,12 +74,17 @@ private func headerWords(_ old: MetadataHeader?, _ new: MetadataHeader) -> [Stri
 
 /// The members that have no words of their own.
 private func otherWords(_ old: JSONValue?, _ new: JSONValue?, known: Set<String>, _ place: String) -> [String] {
-    let (old, new) = (old?.objectValue ?? JSONObject(), new?.objectValue ?? JSONObject())
-    let names = Set(old.names).union(new.names).subtracting(known)
-    return names.sorted().compactMap { name in
+    // Strangers send objects of any size, and an object looks for each name that it is asked for.
+    func table(_ value: JSONValue?) -> [ExactText: JSONValue] {
+        let members = value?.objectValue?.members ?? []
+        let unknown = members.filter { !known.contains($0.name) }
+        return Dictionary(unknown.map { (ExactText($0.name), $0.value) }) { first, _ in first }
+    }
+    let (old, new) = (table(old), table(new))
+    return Set(old.keys).union(new.keys).sorted().compactMap { name in
         guard old[name] != new[name] else { return nil }
-        guard let value = new[name] else { return "\(place)the field \"\(name)\", not known here, is taken away" }
-        return "\(place)the field \"\(name)\", not known here, becomes \(text(value))"
+        guard let value = new[name] else { return "\(place)the field \"\(name.text)\", not known here, is taken away" }
+        return "\(place)the field \"\(name.text)\", not known here, becomes \(text(value))"
     }
 }
 
