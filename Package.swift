@@ -308,7 +308,7 @@ let package = Package(
         tests("HTTPServerTests", ["HTTPServer", "Crypto", "Diagnostics", "FileSystem", "UnixSockets"]),
         testSupport(
             "FuzzHarnesses",
-            ["Crypto", "Diagnostics", "Digest", "JSON", "UpdateFramework", "WallClock"],
+            ["Crypto", "Diagnostics", "Digest", "JSON", "UpdateFramework", "WallClock", "XML"],
             path: "Tests/Fuzzing/Harnesses"
         ),
         tests("FuzzReplayTests", ["FuzzHarnesses", "Diagnostics", "FileSystem"], path: "Tests/Fuzzing/Replay"),

@@ -221,7 +221,52 @@ def updates():
     write("update", "stranger", first + file("2.root.json", "5", {"_type": "root"}) + "%% timestamp.json -\n{}\n")
 
 
+def proposals():
+    def part(name, text, signers="-"):
+        return file(name, signers, text) if isinstance(text, dict) else f"%% {name} -\n{text}\n"
+
+    def signed(text, name, signers=None):
+        """A file of the functions above, as a part of another name."""
+        first, body = text.split("\n", 1)
+        return f"%% {name} {signers or first.split(' ')[2]}\n{body}"
+
+    first = signed(root(1), "root")
+    digest = {"length": 8, "hashes": {"sha256": "=contents"}}
+    team = [{**delegation("team", ["team/*"]), **role([4, 5], 2)}]
+    above = signed(targets(3, delegated=team), "delegator/targets")
+    body = {**header("targets", 2), "targets": {"team/file.txt": {**digest, "custom": {"a": [1, "\u001b[31m"]}}}}
+    write("proposals", "channel", first + above + part("previous", {**header("targets", 1), "targets": {}}, "45")
+          + part("metadata/team", body, "4") + part("document/team/file.txt", "contents")
+          + part("attachment", '{"words":"contents"}'))
+    second = signed(root(2, "0", timestamp=5, root=role([0, 1, 2], 2), **{"x-\n": {"keyids": ["#1"], "threshold": 1}}),
+                    "metadata/root")
+    write("proposals", "root", first + second)
+    write("proposals", "beginning", signed(root(1, ""), "metadata/root"))
+    write("proposals", "first-targets", signed(root(1, "-"), "root", "5") + part("assumed/root", "")
+          + signed(targets(1, delegated=team, listed=[("x", "1")], signers="5"), "metadata/targets")
+          + part("document/x", "1"))
+    text = {
+        "format": "edge-proposal-1", "role": "targets", "version": 1, "roots": [], "delegators": [], "assumed": [],
+        "documents": [{"path": "a/b", "text": "x\u0000"}], "attachments": ["{}"],
+        "metadata": json.dumps({"signatures": [], "signed": {**header("targets", 1), "targets": {}}}),
+    }
+    write("proposals", "as-it-travels", json.dumps(text, indent=2))
+
+
+def xml():
+    write("xml", "listing", """<?xml version="1.0" encoding="UTF-8"?>
+<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>bucket</Name><KeyCount>2</KeyCount>
+<IsTruncated>false</IsTruncated><Contents><Key>a/1.root.json</Key><Size>12</Size></Contents>
+<Contents><Key>b&amp;c&#x20AC;</Key><Size>0</Size></Contents></ListBucketResult>""")
+    write("xml", "error", "<Error><Code>NoSuchKey</Code><Message>&lt;none&gt;</Message></Error>")
+    write("xml", "document-type", '<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c SYSTEM "file:///etc/passwd">]><a>&b;&c;</a>')
+    write("xml", "pieces", "<a b='c'><!-- d --><![CDATA[<e>]]><?f g?>\r\n&#13;<h:i/></a>")
+    write("xml", "deep", "<a>" * 9 + "</a>" * 9)
+
+
 json_documents()
+proposals()
+xml()
 path_patterns()
 keys()
 certificates()

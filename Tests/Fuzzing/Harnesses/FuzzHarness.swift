@@ -1,3 +1,5 @@
+internal import Diagnostics
+
 /// What reads strangers' bytes, and what must hold whatever they are: run by libFuzzer over inputs that it makes up, and by
 /// the replay tests over those that are kept.
 package struct FuzzHarness: Sendable {
@@ -25,7 +27,9 @@ package struct FuzzHarness: Sendable {
     package func run(_ input: [UInt8]) throws { try body(input) }
 
     /// All there are, by name.
-    package static let all: [FuzzHarness] = [certificates, json, keys, metadata, pathPatterns, update].sorted {
+    package static let all: [FuzzHarness] = [
+        certificates, json, keys, metadata, pathPatterns, proposals, update, xml,
+    ].sorted {
         $0.name < $1.name
     }
 
@@ -48,5 +52,14 @@ func require(_ condition: Bool, _ otherwise: @autoclosure () -> String) throws {
 func refusing<Result, Refusal: Error>(_ expected: Refusal.Type, _ read: () throws -> Result) throws -> Result? {
     do { return try read() } catch is Refusal { return nil } catch let finding as FuzzFinding { throw finding } catch {
         throw FuzzFinding("refused by \(type(of: error)), \(error), where \(expected) is expected")
+    }
+}
+
+/// The same where errors of several kinds are expected, each one that a user can act on.
+func refusingExplained<Result>(_ read: () throws -> Result) throws -> Result? {
+    do { return try read() } catch let finding as FuzzFinding { throw finding } catch is any ExplainedError {
+        return nil
+    } catch {
+        throw FuzzFinding("refused by \(type(of: error)), \(error), which explains nothing")
     }
 }

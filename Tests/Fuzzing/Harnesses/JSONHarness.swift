@@ -8,14 +8,18 @@ extension FuzzHarness {
         let value: JSONValue
         do throws(JSONError) {
             value = try JSONValue.parse(input, limits: limits)
-        } catch .duplicateName, .tooManyValues {
-            return
         } catch {
-            return try require(!isText, "the reader takes what the parser refuses: \(error)")
+            let members = try? CanonicalText.members(of: input, limits: limits)
+            try require(members == nil, "canonical text is made of what the parser refuses: \(error)")
+            switch error {
+            case .duplicateName, .tooManyValues: return
+            default: return try require(!isText, "the reader takes what the parser refuses: \(error)")
+            }
         }
         try require(isText, "the parser takes what the reader refuses")
         try checkWriters(of: value, limits)
         try checkCanonical(value, input, limits)
+        try checkCanonicalText(of: value, input, limits)
         try checkLimits(of: value, input, limits)
     }
 
@@ -67,6 +71,43 @@ extension FuzzHarness {
             try require(isSame(again, value), "the form that is signed is another value")
             try require(try again.canonicalBytes(.olpc) == signed, "the form that is signed is not its own")
         }
+    }
+
+    /// What is read where it stands is what the tree has, member by member.
+    private static func checkCanonicalText(of value: JSONValue, _ input: [UInt8], _ limits: JSONLimits) throws {
+        let expected: [(String, [UInt8])]? = try? value.objectValue?.members.map { member throws(JSONError) in
+            (member.name, try member.value.canonicalBytes(.olpc))
+        }
+        let found = try? CanonicalText.members(of: input, limits: limits)
+        guard let expected, let found else {
+            return try require((expected == nil) == (found == nil), "the tree and its text differ in what they refuse")
+        }
+        try require(expected.map(\.0) == found.map(\.name), "canonical text has other members")
+        try require(expected.map(\.1) == found.map(\.text.bytes), "canonical text is another than the tree's")
+        for (member, text) in zip(value.objectValue?.members ?? [], found) {
+            try checkCanonicalValue(text.text.value, member.value)
+        }
+    }
+
+    private static func checkCanonicalValue(_ text: CanonicalValue, _ value: JSONValue) throws {
+        try require(isSame(text.json, value), "canonical text becomes another tree")
+        try require(text.kindName == value.kindName, "canonical text is \(text.kindName), the tree \(value.kindName)")
+        try require(text.string.map { Array($0.utf8) } == value.stringValue.map { Array($0.utf8) }, "another string")
+        try require(text.detached == text && text.detached.hashValue == text.hashValue, "another text when detached")
+        if let elements = text.elements {
+            try require(elements.count == value.arrayValue?.count, "canonical text has other elements")
+            for (element, value) in zip(elements, value.arrayValue ?? []) { try checkCanonicalValue(element, value) }
+        } else {
+            try require(value.arrayValue == nil, "canonical text has no elements")
+        }
+        guard let object = text.object else { return try require(value.objectValue == nil, "no object") }
+        try require(object.count == value.objectValue?.members.count, "canonical text has other members")
+        for (name, value) in value.objectValue?.members ?? [] {
+            guard let member = object[name] else { throw FuzzFinding("canonical text lacks \(name)") }
+            try checkCanonicalValue(member, value)
+        }
+        let rest = object.without(Set(object.json.names.prefix(1)))
+        try require(object.isEmpty || rest.count < object.count, "a member can't be left out")
     }
 
     private static func isCanonical(_ bytes: [UInt8], _ limits: JSONLimits) -> Bool {

@@ -47,7 +47,7 @@ struct RepositoryScript {
     }
 
     /// Titles and what stands below them, without the line feed before the next title.
-    private static func sections(of input: [UInt8]) -> [(title: String, body: [UInt8])] {
+    static func sections(of input: [UInt8]) -> [(title: String, body: [UInt8])] {
         var sections: [(title: String, body: [UInt8])] = []
         for line in input.split(separator: 0x0A, omittingEmptySubsequences: false) {
             if line.starts(with: Array("%% ".utf8)) {
@@ -61,10 +61,10 @@ struct RepositoryScript {
     }
 
     /// The file around what is signed. What is no JSON, or has no canonical form, stands there all the same, unsigned.
-    private static func document(
+    static func document(
         _ text: [UInt8],
         signers: Substring,
-        _ files: [String: [UInt8]]
+        _ files: [String: [UInt8]] = [:]
     ) -> [UInt8] {
         let signed = filled(text, files)
         var signatures: [String] = []

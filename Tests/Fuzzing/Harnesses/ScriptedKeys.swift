@@ -12,7 +12,7 @@ final class ScriptedKeys: Sendable {
     let ids: [String]
     /// The key objects as text.
     let objects: [[UInt8]]
-    private let signers: [PrivateKeySigner]
+    let signers: [PrivateKeySigner]
     /// Most of a script is as it was one input before, and signing takes longer than all else.
     private let signatures = Mutex<[Signed: String]>([:])
 
