@@ -202,7 +202,7 @@ extension Updater {
 
     /// The last role of the chain as `load` has it; nil, with a notice, for a delegated role that the snapshot doesn't list:
     /// its metadata is never fetched, and it counts as one that lists nothing (docs/adr/0026).
-    private mutating func loadIfListed(_ chain: [RoleName]) throws -> TargetsMetadata? {
+    package mutating func loadIfListed(_ chain: [RoleName]) throws -> TargetsMetadata? {
         do {
             return try load(chain)
         } catch UpdateError.notListed(let role, let snapshotVersion) where chain.count > 1 {

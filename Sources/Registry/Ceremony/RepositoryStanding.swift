@@ -91,15 +91,6 @@ extension Registry {
         role.isTopLevel && role != .targets ? version(of: role) : editor.snapshot?.body[role.name]?.version
     }
 
-    private func expiry(of role: RegistryRole) -> UTCTime? {
-        switch role {
-        case .root: editor.root.body.expires
-        case .snapshot: editor.snapshot?.body.expires
-        case .timestamp: editor.timestamp?.body.expires
-        default: editor.roles[role.name]?.expires
-        }
-    }
-
     /// How a repository stands that exists as proposals only, each judged by what it brings along.
     package static func standingOfProposals(
         in storage: any RepositoryStorage

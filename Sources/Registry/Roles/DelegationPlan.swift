@@ -116,6 +116,9 @@ extension DelegatedRole {
         if case .paths(let patterns) = scope { patterns } else { nil }
     }
 
+    /// Its patterns; none where it is trusted by hash prefixes.
+    var patternTexts: [String] { patterns?.map(\.text) ?? [] }
+
     /// Whether a path may be both roles'.
     func overlaps(_ other: DelegatedRole) -> Bool {
         guard let own = patterns, let others = other.patterns else { return true }

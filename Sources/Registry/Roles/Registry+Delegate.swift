@@ -9,6 +9,8 @@ extension Registry {
         package let isNew: Bool
         package let keys: [MetadataKey]
         package let threshold: Int
+        /// What it is trusted with; none of a top-level role.
+        package let paths: [String]
         /// What somebody who asks for this may not have meant, as sentences.
         package let warnings: [String]
         /// What clients find no longer, or anew.
@@ -57,6 +59,7 @@ extension Registry {
                 isNew: plan.isNew,
                 keys: authority?.keys ?? [],
                 threshold: authority?.threshold ?? 1,
+                paths: plan.delegations[request.role.name]?.patternTexts ?? [],
                 warnings: plan.warnings + view.consequences(of: difference),
                 difference: difference,
                 newKey: newKey
@@ -97,6 +100,7 @@ extension Registry {
                 isNew: false,
                 keys: authority?.keys ?? [],
                 threshold: authority?.threshold ?? 1,
+                paths: present[role.name]?.patternTexts ?? [],
                 warnings: view.consequences(of: difference),
                 difference: difference,
                 newKey: nil
@@ -135,6 +139,7 @@ extension Registry {
                 isNew: false,
                 keys: after.keys,
                 threshold: after.threshold,
+                paths: [],
                 warnings: after.holdersWhoSuffice.map {
                     "\($0) holds as many keys of \(name) as must sign: one person is enough"
                 },
