@@ -59,7 +59,7 @@ extension Registry {
         keys: KeyFolder,
         restoring restoration: Restoration? = nil
     ) throws -> Rotated {
-        try requireDelegated(role)
+        try requireRole(role)
         let authorities = authorities(over: role)
         guard let authority = authorities.first, authorities.count == 1 else {
             let names = authorities.map(\.delegator.text)

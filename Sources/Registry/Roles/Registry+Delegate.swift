@@ -83,7 +83,7 @@ extension Registry {
         isTrial: Bool = false
     ) throws -> Changed<Delegated> {
         guard !role.isTopLevel else { throw DelegationError.topLevel(role.text) }
-        try requireDelegated(role)
+        try requireRole(role)
         guard let delegator = try self.delegator(of: role, named: delegator) else {
             throw RegistryError.unknownRole(role.text, known: delegatedRoles.map(\.name.text))
         }
@@ -165,7 +165,7 @@ extension Registry {
     private func delegator(of role: RegistryRole, named delegator: RegistryRole?) throws -> RegistryRole? {
         let present = authorities(over: role).map(\.delegator.text)
         if let delegator {
-            if delegator != .targets { try requireDelegated(delegator) }
+            if delegator != .targets { try requireRole(delegator) }
             guard !delegator.isTopLevel || delegator == .targets else { throw DelegationError.topLevel(delegator.text) }
             guard present.isEmpty || present.contains(delegator.text) else {
                 throw DelegationError.otherDelegator(role: role.text, delegators: present)

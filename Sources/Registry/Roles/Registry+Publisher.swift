@@ -15,7 +15,7 @@ extension Registry {
         let able = lookup.roles(covering: try targetPath(path))
         let role: RegistryRole
         if let wanted {
-            try requireDelegated(wanted)
+            try requireRole(wanted)
             guard able.contains(wanted.name) else {
                 throw RegistryError.notTrusted(role: wanted.text, path: path, able: able.map(\.text))
             }
@@ -47,7 +47,7 @@ extension Registry {
     }
 
     /// Throws `unknownRole` for a role that nobody delegates to.
-    func requireDelegated(_ role: RegistryRole) throws {
+    package func requireRole(_ role: RegistryRole) throws {
         guard !role.isTopLevel, authorities(over: role).isEmpty else { return }
         throw RegistryError.unknownRole(role.text, known: delegatedRoles.map(\.name.text))
     }

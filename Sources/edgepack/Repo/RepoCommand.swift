@@ -13,9 +13,12 @@ enum RepoCommand {
             RepoCommitCommand.command,
             RepoVerifyCommand.command,
             RepoExportCommand.command,
+            RepoDelegateCommand.command,
+            RepoUndelegateCommand.command,
             RepoRotateCommand.command,
             RepoRefreshCommand.command,
             RepoGcCommand.command,
+            RepoCheckExpiryCommand.command,
         ]
     )
 }
