@@ -16,6 +16,8 @@ package struct ExpiryCheck {
     /// What kept the rest from being looked at, as sentences.
     package private(set) var notes: [String] = []
     package let now: UTCTime
+    /// What the repository says of how long its roles are good for; nil where it can't be read.
+    private var policy: RegistryPolicy?
 
     /// Looks at a repository.
     ///
@@ -47,6 +49,7 @@ package struct ExpiryCheck {
             roles.append(expired)
             return
         }
+        policy = Self.policy(&updater, source)
         for (role, metadata) in updater.everyRole() {
             do {
                 let header = try metadata.get()?.header
@@ -62,10 +65,33 @@ package struct ExpiryCheck {
         roles.append(Role(name: name, version: header.version, expires: header.expires))
     }
 
+    private static func policy(_ updater: inout Updater, _ source: RepositorySource) -> RegistryPolicy? {
+        guard let path = TargetPath(RegistryPolicy.path), let target = (try? updater.find(path)) ?? nil,
+            let bytes = try? updater.contents(of: target, from: source.targets, limitBytes: 65_536)
+        else { return nil }
+        return try? RegistryPolicy.parse(bytes)
+    }
+
+    /// What is looked ahead where nobody says otherwise.
+    package static let usualPeriod = Duration.seconds(3 * 86_400)
+
     /// The roles that have expired or will within a time, soonest first.
-    package func due(within period: Duration) -> [Role] {
-        let moment = now.advanced(by: period)
-        return roles.filter { role in role.expires.map { $0 <= moment } ?? false }
-            .sorted { ($0.expires ?? now, $0.name) < ($1.expires ?? now, $1.name) }
+    ///
+    /// - Parameter period: nil for three days; for what the keeper renews all the time, within the last quarter of its life
+    ///   where that is less.
+    package func due(within period: Duration?) -> [Role] {
+        roles.filter { role in
+            let moment = now.advanced(by: period ?? usualPeriod(of: role.name))
+            return role.expires.map { $0 <= moment } ?? false
+        }
+        .sorted { ($0.expires ?? now, $0.name) < ($1.expires ?? now, $1.name) }
+    }
+
+    private func usualPeriod(of role: RoleName) -> Duration {
+        switch role {
+        case .timestamp: min(Self.usualPeriod, policy.map { $0.timestamp / 4 } ?? Self.usualPeriod)
+        case .snapshot: min(Self.usualPeriod, policy.map { $0.snapshot / 4 } ?? Self.usualPeriod)
+        default: Self.usualPeriod
+        }
     }
 }

@@ -210,9 +210,20 @@ import Testing
     }
 
     @Test func aRoleWithoutPathsIsRefused() throws {
-        #expect(throws: DelegationError.noPaths(role: "team-a")) {
-            try Self.standard().planning(Self.request("team-a", keys: [Self.key()]), by: .targets, trusted: nil)
+        let standard = try Self.standard()
+        let known = standard.roles.map(\.name.text)
+        #expect(throws: DelegationError.noPaths(role: "team-a", known: known)) {
+            try standard.planning(Self.request("team-a", keys: [Self.key()]), by: .targets, trusted: nil)
         }
+        // Nothing is made for a name that was mistyped.
+        let sample = try SampleRegistry()
+        let error = DelegationError.noPaths(role: "bundels", known: known)
+        #expect(throws: error) { try Self.delegate("bundels", in: sample) { $0.threshold = 1 } }
+        #expect(
+            error.hint == "did you mean bundles? A new role needs at least one --path, such as 'bundles/digits/*/*'"
+        )
+        #expect(throws: DelegationError.badPath("../x")) { try Self.delegate("bundels", ["../x"], in: sample) }
+        #expect(try FileSystem.statusFollowingLinks(of: sample.keys.path(named: "bundels")) == nil)
     }
 
     @Test func pathsThatTheDelegatorHasNotAreDoubted() throws {

@@ -49,6 +49,13 @@ import WallClock
         #expect(check.due(within: Self.day * 3).map(\.name) == [.timestamp])
         #expect(check.due(within: Self.day * 7).map(\.name) == [.timestamp, .snapshot])
         #expect(check.due(within: Self.day * 365).count == check.roles.count)
+        // What the keeper renews every day is not due three days before.
+        #expect(check.due(within: nil) == [])
+        let late = try ExpiryCheck(
+            of: RepositorySource(RepositoryDirectory(sample.folder)),
+            now: SampleRegistry.now.advanced(by: Self.day * 3 / 4)
+        )
+        #expect(late.due(within: nil).map(\.name) == [.timestamp])
     }
 
     /// Nobody came for weeks: what a box would refuse is what the check is there to tell.

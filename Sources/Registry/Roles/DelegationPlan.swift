@@ -44,7 +44,9 @@ extension Delegations {
         role.keys.threshold = authority.threshold
         if let isTerminating = request.isTerminating { role.isTerminating = isTerminating }
         if let paths = request.paths { role.scope = .paths(try Self.checked(paths)) }
-        if case .paths(let paths) = role.scope, paths.isEmpty { throw DelegationError.noPaths(role: name.text) }
+        if case .paths(let paths) = role.scope, paths.isEmpty {
+            throw DelegationError.noPaths(role: name.text, known: roles.map(\.name.text))
+        }
         var next = self
         next.place(role, keys: authority.keys, before: try place(of: role, request, isNew: present == nil))
         var warnings = authority.holdersWhoSuffice.map {
@@ -161,7 +163,7 @@ package enum DelegationError: ExplainedError, Equatable {
     /// What is asked is for delegated roles.
     case topLevel(String)
     /// The role would be trusted with nothing.
-    case noPaths(role: String)
+    case noPaths(role: String, known: [String])
     case badPath(String)
     case beforeItself(role: String)
     case unknownNeighbour(role: String, known: [String])
@@ -176,7 +178,7 @@ package enum DelegationError: ExplainedError, Equatable {
         switch self {
         case .topLevel(let role):
             "role \(role) is not delegated to: root names its keys, and it has no paths and no place"
-        case .noPaths(let role): "role \(role) is new and would be trusted with no path"
+        case .noPaths(let role, _): "role \(role) is new and would be trusted with no path"
         case .badPath(let path): "\"\(path)\" can't be the pattern of a path"
         case .beforeItself(let role): "role \(role) can't stand before itself"
         case .unknownNeighbour(let role, let known):
@@ -192,7 +194,9 @@ package enum DelegationError: ExplainedError, Equatable {
     package var hint: String? {
         switch self {
         case .topLevel: "for a top-level role give --key and --threshold only"
-        case .noPaths: "give it at least one --path, such as 'bundles/digits/*/*'"
+        case .noPaths(let role, let known):
+            (NearestName.nearest(to: role, among: known).map { "did you mean \($0)? A" } ?? "a")
+                + " new role needs at least one --path, such as 'bundles/digits/*/*'"
         case .badPath: "a pattern is a relative path in which * and ? stand for characters of one part of it"
         case .beforeItself: nil
         case .unknownNeighbour(let role, let known):

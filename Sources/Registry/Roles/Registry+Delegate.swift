@@ -41,9 +41,12 @@ extension Registry {
         let delegator = try self.delegator(of: request.role, named: delegator) ?? .targets
         var request = request
         var newKey: String?
-        if request.keys == nil, editor.roles[delegator.name]?.delegations?[request.role.name] == nil {
-            (request.keys, newKey) = try ownKey(of: request.role, keys, isTrial: isTrial)
+        let isNew = editor.roles[delegator.name]?.delegations?[request.role.name] == nil
+        if isNew, request.paths == nil {
+            throw DelegationError.noPaths(role: request.role.text, known: delegatedRoles.map(\.name.text))
         }
+        let needsKey = isNew && request.keys == nil
+        if needsKey { (request.keys, newKey) = try ownKey(of: request.role, keys, isTrial: true) }
         let view = self
         let wasReachable = !authorities(over: request.role).isEmpty
         func plan(_ editor: RepositoryEditor) throws -> (DelegationPlan, Delegated) {
@@ -66,7 +69,13 @@ extension Registry {
             )
             return (plan, result)
         }
-        if isTrial { return Changed(result: try plan(editor).1, effect: .none) }
+        // Before a key is made for nothing.
+        let trial = try plan(editor).1
+        if isTrial { return Changed(result: trial, effect: .none) }
+        if needsKey {
+            try requireKey(of: delegator, keys)
+            (request.keys, newKey) = try ownKey(of: request.role, keys, isTrial: false)
+        }
         let changed = try change(delegator, keys: keys) { editor in
             let (plan, result) = try plan(editor)
             let isSame = editor.roles[delegator.name]?.delegations == plan.delegations
