@@ -7,11 +7,11 @@ import WallClock
 
 /// `edgepack repo check-expiry`.
 enum RepoCheckExpiryCommand {
-    private static let period = Option(
+    private static let period = Option.optional(
         "within",
         .duration(in: .seconds(0) ... .seconds(3650 * 86_400)),
-        default: Duration.seconds(3 * 86_400),
-        summary: "what expires within this time is told of"
+        summary: "what expires within this time is told of; without it 3d, and of a timestamp or snapshot the last "
+            + "quarter of its life where that is less"
     )
     private static let root = Option.optional(
         "root",
