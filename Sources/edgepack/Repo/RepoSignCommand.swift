@@ -12,7 +12,7 @@ enum RepoSignCommand {
         "FILE",
         .path,
         minimum: 1,
-        summary: "proposals, in files or s3://BUCKET/PREFIX/proposals/…"
+        summary: "proposals, in files or s3://BUCKET/PREFIX/proposals"
     )
     static let root = Option.optional(
         "root",
