@@ -104,7 +104,9 @@ struct CommandLines {
     func check() throws {
         for words in lines {
             let program = try #require(Self.programs[words[0]])
-            let command = words.dropFirst().prefix { $0.allSatisfy { $0.isLowercase } }
+            let command = words.dropFirst().prefix { word in
+                word.first != "-" && word.allSatisfy { $0.isLowercase || $0 == "-" }
+            }
             // `edgepack sign FILE`: a lower-case argument may follow, so that the longest command that has help is taken.
             let found = (1...max(1, command.count)).reversed().lazy.compactMap { count -> String? in
                 let result = try? Programs.run(program, command.prefix(count) + ["--help"])
