@@ -31,7 +31,8 @@ enum DelegationReport {
             isCommitted = try RegistryParameters.commit(&registry, keys, terminal, renewSnapshot: renews).isCommitted
         }
         guard arguments[SharedParameters.json] else {
-            return try terminal.writeLine(sentence(result, verb).printable())
+            let state = arguments[trial] ? "dry run: " : changed.effect.waiting == nil ? "" : "proposed: "
+            return try terminal.writeLine((state + sentence(result, verb)).printable())
         }
         let value: JSONValue = [
             "role": .string(result.role.text), "delegator": .string(result.delegator.text),

@@ -95,7 +95,7 @@ enum RepoRotateCommand {
         var isCommitted = false
         if rotated.effect.waiting != nil {
             terminal.notice("once that is committed, run this again: the old key counts until then")
-        } else {
+        } else if registry.hasUncommitted || rotated.effect.isPublished {
             isCommitted = try RegistryParameters.commit(&registry, keys, terminal, renewSnapshot: true).isCommitted
         }
         guard arguments[SharedParameters.json] else {
