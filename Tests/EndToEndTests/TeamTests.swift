@@ -139,6 +139,41 @@ import Testing
         #expect(try pythonTUF("bundles/digits/1/\(name)").isSuccess)
     }
 
+    /// `targets` asks for two: what one begins waits for the other, and goes on where it was when it is run again.
+    @Test func aRotationThatWaitsForASecondPersonGoesOn() throws {
+        let both = ["--key", "olga=olga/olga.pub", "--key", "pavel=pavel/pavel.pub", "--threshold", "2"]
+        let commit = ["repo", "commit", "repo", "--keys", "keys"]
+        func sign(_ proposal: JSONValue?, _ holder: String) throws {
+            try pack(["repo", "sign", try #require(proposal?.stringValue), "--yes", "--keys", holder])
+        }
+        let made = try json(["repo", "delegate", "repo", "--role", "targets", "--keys", "keys"] + both)
+        #expect(made["proposal"] == .null, "the root's own key is here")
+        let content = made["content"]?["proposal"]
+        try sign(content, "olga")
+        #expect(try run(commit).status == .exited(11), "nothing new comes into effect")
+        try sign(content, "pavel")
+        try pack(commit)
+
+        let rotate = ["repo", "rotate", "repo", "--role", "bundles", "--keys", "olga"]
+        let waiting = try json(rotate)
+        #expect(waiting["isCommitted"] == .boolean(false) && waiting["retiredKey"] == .null)
+        #expect(waiting["missing"]?.arrayValue?.count == 1, "\(waiting)")
+        // Meanwhile the old key signs on.
+        try pack(["publish", Example.native.get().signed, "--to", "repo", "--keys", "keys"])
+        try sign(waiting["proposal"], "pavel")
+        #expect(try run(commit).status == .exited(11), "the content is signed by the old key only")
+        let done = try json(rotate)
+        #expect(done["key"]?.stringValue == "olga/bundles.pem" && done["proposal"] == .null, "\(done)")
+        #expect(done["new"] == waiting["new"])
+        try pack(commit)
+        let stolen = try run(["repo", "refresh", "repo", "--role", "bundles", "--keys", "keys"])
+        #expect(stolen.status == .exited(77), "\(stolen.errorText)")
+        try pack(["repo", "verify", "repo"])
+        let names = try FileSystem.names(in: scratch("repo/targets/bundles/digits/1"))
+        let name = try #require(names.first?.split(separator: ".", maxSplits: 1).last)
+        #expect(try pythonTUF("bundles/digits/1/\(name)").isSuccess)
+    }
+
     @Test func monitoringAndTheTimerNeedNoOthersKeys() throws {
         let check = ["repo", "check-expiry", "repo"]
         #expect(try run(check).isSuccess)
