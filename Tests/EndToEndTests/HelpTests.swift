@@ -20,7 +20,8 @@ import Testing
         for command in [
             "init", "lock", "build", "test", "inspect", "verify", "extract", "sign", "signature export", "key generate",
             "key import", "key show", "repo init", "repo commit", "repo verify", "repo export", "repo rotate",
-            "repo refresh", "publish", "acceptance publish", "acceptance show", "deploy", "rollout", "revoke",
+            "repo refresh", "repo delegate", "repo undelegate", "repo check-expiry", "publish", "acceptance publish",
+            "acceptance show", "deploy", "rollout", "revoke",
         ] { #expect(packager.contains(command), "\(packager)") }
         let runtime = try Self.commands(of: Programs.edgeruntime).map { $0.joined(separator: " ") }
         for command in ["serve", "check", "score"] { #expect(runtime.contains(command), "\(runtime)") }
