@@ -170,4 +170,56 @@ import Testing
             try client.get("https://127.0.0.1:1/x", limitBytes: 10) { _ in }
         }
     }
+
+    // MARK: requests whose answers are handed over as they come
+
+    @Test func aRequestsAnswerIsHandedOverWithItsHeaders() throws {
+        let server = ScriptedServer { _ in
+            text("HTTP/1.1 200 OK\nETag: \"abc\"\nX-Twice: 1\nx-twice: 2\nContent-Length: 5\n\nhello")
+        }
+        var body: [UInt8] = []
+        try server.with("/x") { url in
+            let request = HTTPClientRequest(.get, url, headers: [("X-Own", "1")])
+            let answer = try HTTPClient().send(request, limitBytes: 5) { body.append(contentsOf: $0) }
+            #expect(answer.isSuccess && answer.body.isEmpty)
+            #expect(answer.headers["etag"] == "\"abc\"" && answer.headers["x-twice"] == "2")
+        }
+        #expect(String(decoding: body, as: UTF8.self) == "hello")
+    }
+
+    @Test func theBodyOfARefusalIsKeptApart() throws {
+        let server = ScriptedServer { _ in text("HTTP/1.1 404 Not Found\nContent-Length: 5\n\nsorry") }
+        try server.with("/x") { url in
+            // Its own limit holds for it, and not that of what was asked for.
+            let answer = try HTTPClient().send(HTTPClientRequest(.get, url), limitBytes: 1) { _ in
+                Issue.record("a byte came")
+            }
+            #expect(answer.status == 404 && String(decoding: answer.body, as: UTF8.self) == "sorry")
+        }
+        let long = ScriptedServer { _ in
+            text("HTTP/1.1 404 Not Found\nContent-Length: 70000\n\n" + String(repeating: "x", count: 70_000))
+        }
+        long.with("/x") { url in
+            _ = #expect(throws: HTTPClientError.tooLarge(url: url, limitBytes: 65_536)) {
+                try HTTPClient().send(HTTPClientRequest(.get, url), limitBytes: 1) { _ in }
+            }
+        }
+    }
+
+    @Test func anAnswerOverTheLimitEndsTheRequest() throws {
+        let server = ScriptedServer { _ in text("HTTP/1.1 200 OK\nContent-Length: 6\n\nhello!") }
+        server.with("/x") { url in
+            _ = #expect(throws: HTTPClientError.tooLarge(url: url, limitBytes: 5)) {
+                try HTTPClient().send(HTTPClientRequest(.get, url), limitBytes: 5) { _ in }
+            }
+        }
+        let other = ScriptedServer { _ in text("HTTP/1.1 200 OK\nContent-Length: 6\n\nhello!") }
+        other.with("/x") { url in
+            _ = #expect(throws: HTTPClientError.cannotStart) {
+                try HTTPClient().send(HTTPClientRequest(.get, url), limitBytes: 6) { _ in
+                    throw HTTPClientError.cannotStart
+                }
+            }
+        }
+    }
 }
