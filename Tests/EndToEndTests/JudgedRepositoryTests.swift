@@ -7,14 +7,31 @@ import Testing
 @Suite(.programs, .oneByOne) struct JudgedRepositoryTests {
     private static let site = "--endpoint controllable --channel prod --reason test --to repo"
 
-    /// A repository with one bundle and its deployment, whose roles have keys of this type.
-    private static func repository(_ options: String = "") throws -> JudgedRepository {
+    /// A repository with one bundle and its deployment, all keys in one folder.
+    private static func repository() throws -> JudgedRepository {
         let repository = try JudgedRepository()
-        try repository.run("repo init repo --keys keys \(options)".trimmingSpaces())
-        try repository.scratch.copy(try #require(SmallBundles.shared.get().files[2]), as: "2.bundle.tar.zst")
-        try repository.run("publish 2.bundle.tar.zst --to repo --keys keys")
+        try repository.run("repo init repo --keys keys")
+        try publish(2, in: repository, keys: "keys")
         try repository.run("deploy controllable@2 \(site) --keys keys")
         return repository
+    }
+
+    private static func publish(_ version: Int, in repository: JudgedRepository, keys: String) throws {
+        let name = "\(version).bundle.tar.zst"
+        try repository.scratch.copy(try #require(SmallBundles.shared.get().files[version]), as: name)
+        try repository.run("publish \(name) --to repo --keys \(keys)")
+    }
+
+    /// Folders with a key of this kind in each, and the first root beside it.
+    private static func holder(_ name: String, _ file: String, _ type: String, in repository: JudgedRepository) throws {
+        _ = try repository.scratch.folder(name)
+        try repository.run("key generate --type \(type) --out \(name)/\(file).pem")
+    }
+
+    private static func handOutTheRoot(to holders: [String], in repository: JudgedRepository) throws {
+        for holder in holders {
+            try repository.scratch.copy(repository.scratch("repo/metadata/1.root.json"), as: "\(holder)/1.root.json")
+        }
     }
 
     /// Each role's key was stolen, and is replaced; what a thief signs from then on is nothing to anybody.
@@ -37,12 +54,55 @@ import Testing
                 "--signature", "bundles.retired-1", "--target", target, repository.scratch("document.json"),
             ]
         )
-        let refusals = try repository.refusals(of: target)
-        #expect(refusals.pythonTUF.contains("bundles was signed by 0/1 keys"), "\(refusals.pythonTUF)")
-        #expect(refusals.tufclient.contains("is signed by 0 of the 1 keys"), "\(refusals.tufclient)")
+        let outcomes = try repository.outcomes(of: [target])
+        #expect(outcomes.pythonTUF.errorText.contains("bundles was signed by 0/1 keys"))
+        #expect(outcomes.tufclient.status == .exited(1))
+        #expect(outcomes.tufclient.errorText.contains("is signed by 0 of the 1 keys"))
     }
-}
 
-extension String {
-    fileprivate func trimmingSpaces() -> String { split(separator: " ").joined(separator: " ") }
+    /// A team gets a role, publishes by it, and loses it again: what it listed is nobody's then.
+    @Test func afterADelegationWasAddedAndRemoved() throws {
+        let repository = try Self.repository()
+        let before = try repository.judge()
+        try Self.holder("vision", "vision", "ed25519", in: repository)
+        try Self.handOutTheRoot(to: ["vision"], in: repository)
+        let paths = "--path bundles/controllable/*/*"
+        try repository.run("repo delegate repo --role vision \(paths) --key vision=vision/vision.pub --keys keys")
+        // Nobody has signed for the role yet. We pass over it (ADR 26); python-tuf goes no further.
+        let outcomes = try repository.outcomes(of: before.targets)
+        #expect(outcomes.pythonTUF.errorText.contains("Role vision was delegated but is not part of snapshot"))
+        #expect(outcomes.tufclient.isSuccess, "\(outcomes.tufclient.errorText)")
+        try repository.run("repo sign \(repository.proposal(of: "vision")) --keys vision")
+        try repository.run("repo commit repo --keys keys")
+        #expect(try repository.judge().targets == before.targets)
+        try Self.publish(1, in: repository, keys: "vision")
+        try repository.run("repo commit repo --keys keys")
+        let during = try repository.judge()
+        let added = Set(during.targets).subtracting(before.targets)
+        #expect(added.count == 1 && added.allSatisfy { $0.hasPrefix("bundles/controllable/1/") })
+        #expect((during.versions["vision"] ?? 0) >= 1)
+        try repository.run("repo undelegate repo --role vision --keys keys")
+        #expect(try repository.judge(hidden: added.sorted()).targets == before.targets)
+    }
+
+    /// A deployment that one has signed is not there yet for anybody.
+    @Test func afterADeploymentThatTwoSigned() throws {
+        let repository = try Self.repository()
+        for holder in ["erin", "frank"] { try Self.holder(holder, "prod", "ecdsa-p256", in: repository) }
+        try Self.handOutTheRoot(to: ["erin", "frank"], in: repository)
+        let keys = "--key erin=erin/prod.pub --key frank=frank/prod.pub --threshold 2"
+        try repository.run("repo delegate repo --role deployments-prod \(keys) --keys keys")
+        for holder in ["erin", "frank"] {
+            try repository.run("repo sign \(repository.proposal(of: "deployments-prod")) --keys \(holder)")
+        }
+        try repository.run("repo commit repo --keys keys")
+        let before = try repository.judge()
+        try repository.run("deploy controllable@2 \(Self.site) --keys erin")
+        try repository.run("repo commit repo --keys keys")
+        #expect(try repository.judge().targets == before.targets)
+        try repository.run("repo sign \(repository.proposal(of: "deployments-prod")) --keys frank")
+        try repository.run("repo commit repo --keys keys")
+        let after = try repository.judge()
+        #expect(Set(after.targets).subtracting(before.targets) == ["deployments/prod/controllable/2.json"])
+    }
 }

@@ -20,15 +20,10 @@ final class JudgedRepository {
 
     init() throws { scratch = try Scratch() }
 
-    /// Runs `edgepack` with these words in the folder; it must end with one of these codes.
-    @discardableResult
-    func run(_ line: String, expecting codes: Set<Int32> = [0]) throws -> ProcessResult {
+    /// Runs a line of `edgepack` in the folder, where the repository is `repo`; it must succeed.
+    func run(_ line: String) throws {
         let words = line.split(separator: " ").map(String.init)
-        let result = try Programs.run(Programs.edgepack, words, in: scratch.path)
-        guard case .exited(let code) = result.status, codes.contains(code) else {
-            throw ProgramFailed(program: Programs.edgepack, arguments: words, result: result)
-        }
-        return result
+        try Programs.succeed(Programs.edgepack, words, in: scratch.path)
     }
 
     private func url() throws -> String {
@@ -36,6 +31,8 @@ final class JudgedRepository {
         server = running
         return running.url
     }
+
+    private var root: String { scratch("repo/metadata/1.root.json") }
 
     /// Has both clients update and download everything that is listed: those that were here before, and those that come
     /// for the first time. All have to get the same.
@@ -64,26 +61,32 @@ final class JudgedRepository {
         )
     }
 
-    /// Neither client gets this target, from where it was before or for the first time; what they say.
-    func refusals(of target: String) throws -> (pythonTUF: String, tufclient: String) {
-        let python = try Judge.run("ngclient.py", scratch("python"), try url(), scratch("repo/metadata/1.root.json"))
-        #expect(!python.isSuccess)
-        let ours = try tufclient("tufclient", [target])
-        #expect(ours.status == .exited(1))
-        return (python.errorText, ours.errorText)
+    /// What comes of it where the clients that were here before want these targets, and python-tuf's all that are listed.
+    func outcomes(of targets: [String]) throws -> (pythonTUF: ProcessResult, tufclient: ProcessResult) {
+        (
+            try Judge.run("ngclient.py", scratch("python"), try url(), root),
+            try tufclient("tufclient", targets)
+        )
+    }
+
+    /// The proposal of a role that waits.
+    func proposal(of role: String) throws -> String {
+        let names = try FileSystem.names(in: scratch("repo/proposals")).filter { $0.hasSuffix(".\(role).json") }
+        guard let name = names.first, names.count == 1 else { throw Unexpected(what: "\(role): \(names) wait") }
+        return "repo/proposals/\(name)"
     }
 
     private func pythonTUF(_ client: String) throws -> JSONValue {
-        let root = scratch("repo/metadata/1.root.json")
         let result = try Judge.run("ngclient.py", try scratch.folder(client), try url(), root)
-        try #require(result.isSuccess, "\(client): \(result.errorText)")
+        guard result.isSuccess else {
+            throw ProgramFailed(program: "ngclient.py", arguments: [client], result: result)
+        }
         return try JSONValue.parse(result.standardOutput, limits: .document)
     }
 
     private func tufclient(_ client: String, _ targets: [String]) throws -> ProcessResult {
         let metadata = scratch(client)
         if try FileSystem.status(of: metadata) == nil {
-            let root = scratch("repo/metadata/1.root.json")
             try Programs.succeed(Programs.tufclient, ["--metadata-dir", metadata, "init", root])
         }
         let places = [
