@@ -7,94 +7,107 @@ package import WallClock
 
 extension Registry {
     package struct Created: Sendable {
-        /// Where a box's first trust is to come from.
-        package internal(set) var rootPath: String
-        package let rootDigest: SHA256Digest
+        /// Where a box's first trust is to come from; nil where the repository has yet to be signed.
+        package internal(set) var rootPath: String?
+        package let rootDigest: SHA256Digest?
         /// Key files that were made; others were there.
         package let newKeys: [String]
+        /// What others have yet to sign before the repository begins.
+        package let waiting: [WaitingProposal]
+        /// The keeper's roles whose keys are elsewhere: the repository has begun, and its keeper has to commit it.
+        package let lacking: [String]
     }
 
     /// Makes a repository with all roles and an empty list of revocations; whole, or nothing is there.
     ///
-    /// Keys that are missing in the folder are made. Throws `exists` where there is a repository.
+    /// Keys that are missing in the folder are made, but not for roles whose keys others hold. Where the keys at hand
+    /// don't reach every threshold, the repository is made of proposals, which `begin` brings to life. Throws `exists`
+    /// where there is a repository.
     package static func create(
         at folder: String,
         keys: KeyFolder,
         policy: RegistryPolicy = RegistryPolicy(),
+        founding: FoundingKeys = FoundingKeys(),
         now: UTCTime
     ) throws -> Created {
-        let metadata = FileSystem.join(folder, "metadata")
-        guard try FileSystem.statusFollowingLinks(of: metadata) == nil else {
-            throw RegistryError.exists(path: folder)
+        for place in ["metadata", proposalFolder] {
+            guard try FileSystem.statusFollowingLinks(of: FileSystem.join(folder, place)) == nil else {
+                throw RegistryError.exists(path: folder)
+            }
         }
         try FileSystem.createDirectories(FileSystem.parent(of: folder))
         let made = try AtomicDirectory(at: folder)
-        guard let keyFolder = keys.folder else {
-            throw RegistryError.contradiction("a new repository's keys need a folder: --keys KEYDIR")
+        let (assigned, newKeys) = try founding.assign(keys)
+        var beginning = try beginning(assigned, policy, now)
+        try beginning.sign(with: try keys.signers(among: beginning.wanted))
+        let storage = RepositoryDirectory(made.temporaryPath)
+        try FileSystem.createDirectory(FileSystem.join(made.temporaryPath, "blobs"), mode: 0o755)
+        var (waiting, lacking): ([WaitingProposal], [String]) = ([], [])
+        if beginning.isComplete {
+            _ = try beginning.write(in: storage)
+            var registry = try Registry(opening: storage, now: now)
+            if case .published(let roles) = try registry.commit(keys: keys) { lacking = roles }
+        } else {
+            waiting = try propose(beginning, in: storage)
         }
-        try makeKeyFolder(keyFolder)
-        var newKeys: [String] = []
-        var held: [RegistryRole: PrivateKey] = [:]
-        for role in RegistryRole.all {
-            let (key, isNew) = try keys.keyMakingIt(of: role)
-            held[role] = key
-            if isNew { newKeys.append(keys.path(of: role)) }
-        }
-        try write(in: made.temporaryPath, held, policy, now)
-        try keys.trust(
-            root: try FileSystem.read(
-                FileSystem.join(made.temporaryPath, "metadata/1.root.json"),
-                limit: UpdateLimits().rootBytes
-            )
-        )
+        let root = beginning.root.metadata.encoded()
+        try keys.trust(root: root)
         try made.commit(durably: true)
-        let rootPath = FileSystem.join(metadata, "1.root.json")
-        let root = try FileSystem.read(rootPath, limit: UpdateLimits().rootBytes)
-        return Created(rootPath: rootPath, rootDigest: SHA256.digest(root), newKeys: newKeys)
+        return Created(
+            rootPath: beginning.isComplete ? FileSystem.join(folder, "metadata/1.root.json") : nil,
+            rootDigest: beginning.isComplete ? SHA256.digest(root) : nil,
+            newKeys: newKeys,
+            waiting: waiting,
+            lacking: lacking
+        )
     }
 
-    private static func makeKeyFolder(_ folder: String) throws {
-        guard try FileSystem.statusFollowingLinks(of: folder) == nil else { return }
-        try FileSystem.createDirectories(FileSystem.parent(of: folder))
-        try FileSystem.createDirectory(folder, mode: 0o700)
-    }
-
-    private static func write(
-        in folder: String,
-        _ keys: [RegistryRole: PrivateKey],
+    /// The first version of every role, with nobody's signature.
+    private static func beginning(
+        _ assigned: [RegistryRole: KeyAssignment],
         _ policy: RegistryPolicy,
         _ now: UTCTime
-    ) throws {
-        let signers = try keys.mapValues { try PrivateKeySigner($0) }
-        func publicKey(_ role: RegistryRole) throws -> [PublicKey] { try keys[role].map { [try $0.publicKey] } ?? [] }
-        let root = try RootMetadata(expires: now.advanced(by: policy.root)) { name in
-            let role = RegistryRole.topLevel.first { $0.name == name }
-            return (try role.map(publicKey) ?? [], 1)
+    ) throws -> RepositoryBeginning {
+        let topLevel = RegistryRole.topLevel.compactMap { role in
+            assigned[role].map { (role.name, (keys: $0.keys, threshold: $0.threshold)) }
         }
-        let storage = RepositoryDirectory(folder)
-        let all = Array(signers.values)
-        var editor = try RepositoryEditor.create(in: storage, root: root, signers: all)
+        let root = RootMetadata(
+            expires: now.advanced(by: policy.root),
+            roles: Dictionary(topLevel) { first, _ in first }
+        )
+        var beginning = try RepositoryBeginning(root: root)
         let expires = now.advanced(by: policy.targets)
-        let revocations = try editor.store(try Revocations().encoded(), as: try targetPath(Revocations.path))
-        let policyFile = try editor.store(try policy.encoded(), as: try targetPath(RegistryPolicy.path))
-        try editor.publish(.targets, expires: expires, signers: all) { targets in
-            targets.targets = [Revocations.path: revocations, RegistryPolicy.path: policyFile]
-            targets.delegations = try delegations(publicKey)
+        let documents = [
+            NewDocument(try Revocations().encoded(), as: try targetPath(Revocations.path)),
+            NewDocument(try policy.encoded(), as: try targetPath(RegistryPolicy.path)),
+        ]
+        try beginning.add(.targets, expires: expires, documents: documents) { targets in
+            var delegations = Delegations()
+            for role in RegistryRole.delegated {
+                guard let keys = assigned[role],
+                    let delegated = DelegatedRole(role.name, paths: role.paths, threshold: keys.threshold)
+                else { continue }
+                delegations.delegate(to: delegated, keys: keys.keys)
+            }
+            targets.delegations = delegations
         }
-        for role in RegistryRole.delegated {
-            try editor.publish(role.name, expires: expires, signers: all) { _ in }
-        }
-        try FileSystem.createDirectory(FileSystem.join(folder, "blobs"), mode: 0o755)
-        try editor.commit(now: now, lifetimes: policy.online, signers: all, pollInterval: policy.poll)
+        for role in RegistryRole.delegated { try beginning.add(role.name, expires: expires) }
+        return beginning
     }
 
-    /// To each delegated role with its paths, in their order.
-    static func delegations(_ publicKeys: (RegistryRole) throws -> [PublicKey]) throws -> Delegations {
-        var delegations = Delegations()
-        for role in RegistryRole.delegated {
-            guard let delegated = DelegatedRole(role.name, paths: role.paths) else { continue }
-            try delegations.delegate(to: delegated, keys: try publicKeys(role))
+    /// Puts all of it among the proposals, also what is signed already: a repository begins whole. Returns what waits.
+    private static func propose(
+        _ beginning: RepositoryBeginning,
+        in storage: RepositoryDirectory
+    ) throws -> [WaitingProposal] {
+        let staged = [beginning.root] + beginning.roles
+        return try zip(staged, beginning.proposals()).compactMap { version, proposal in
+            let path = place(of: proposal)
+            guard try storage.create(try proposal.encoded(), at: path) else {
+                throw RegistryError.exists(path: storage.name)
+            }
+            let standing = version.standing
+            return standing.isComplete ? nil : WaitingProposal(place: path.description, standing: standing)
         }
-        return delegations
     }
 }

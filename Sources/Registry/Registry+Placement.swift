@@ -14,7 +14,9 @@ extension Registry {
     ) throws -> Created {
         if let directory = storage as? RepositoryDirectory { return try make(directory.folder) }
         let first = RepositoryPath.metadata("1.root.json")
-        guard try storage.status(of: first) == nil else { throw RegistryError.exists(path: storage.name) }
+        guard try storage.status(of: first) == nil, try !isProposed(in: storage) else {
+            throw RegistryError.exists(path: storage.name)
+        }
         let scratch = try TemporaryDirectory(prefix: "edgepack-init")
         let folder = FileSystem.join(scratch.path, "repository")
         let wasPinned = try keys.trustedRoot() != nil
@@ -26,7 +28,7 @@ extension Registry {
             if !wasPinned, let pin = keys.trustedRootPath { try? FileSystem.removeFile(pin) }
             throw error
         }
-        made.rootPath = "\(storage.name)/\(first)"
+        if made.rootPath != nil { made.rootPath = "\(storage.name)/\(first)" }
         return made
     }
 

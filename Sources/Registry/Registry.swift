@@ -34,7 +34,7 @@ package struct Registry {
         self.storage = storage
         self.now = now
         blobs = BlobStorage(storage, now: now)
-        if let pinned = try keys?.trustedRoot(), root != pinned {
+        if let pinned = try keys?.trustedRoot(), !Self.isSameRoot(root, pinned) {
             throw RegistryError.otherRepository(path: storage.name, pin: keys?.trustedRootPath ?? "")
         }
         editor = try RepositoryEditor(opening: storage)
@@ -42,6 +42,16 @@ package struct Registry {
         if let file = listed(RegistryPolicy.path, by: .targets) {
             policy = try RegistryPolicy.parse(try document(RegistryPolicy.path, file))
         }
+    }
+
+    /// Whether two first roots say the same, whoever has signed them by now: keys are made for a repository before all
+    /// who must have signed its root.
+    private static func isSameRoot(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+        guard left != right else { return true }
+        let documents = [left, right].compactMap {
+            try? MetadataDocument<RootMetadata>(parsing: $0, as: .root, limitBytes: UpdateLimits().rootBytes)
+        }
+        return documents.count == 2 && documents[0].signedBytes == documents[1].signedBytes
     }
 
     /// Opens a repository in a folder.

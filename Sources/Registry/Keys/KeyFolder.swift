@@ -144,6 +144,22 @@ extension KeyFolder {
         return try KeyFile.readPublic(path)
     }
 
+    /// The public half of what is in the folder under a role's name: `ROLE.pem`, `ROLE.exec`, or `ROLE.pub` alone. Nil
+    /// where there is nothing.
+    func ownPublicKey(of role: RegistryRole) throws -> PublicKey? {
+        guard let folder else { return nil }
+        let path = path(of: role)
+        if try FileSystem.statusFollowingLinks(of: path) != nil {
+            return try KeyHolder(source: .file(path), passphrase: passphrase, opened: opened).publicKey()
+        }
+        let command = FileSystem.join(folder, role.text + KeySource.commandSuffix)
+        if try FileSystem.statusFollowingLinks(of: command) != nil {
+            return try KeyHolder(source: .commandFile(command), passphrase: passphrase, opened: opened).publicKey()
+        }
+        let publicPath = KeyFile.publicPath(for: path)
+        return try FileSystem.statusFollowingLinks(of: publicPath).map { _ in try KeyFile.readPublic(publicPath) }
+    }
+
     func signer(of role: RegistryRole) throws -> PrivateKeySigner { try PrivateKeySigner(try key(of: role)) }
 
     /// The role's key, made where there is none. True where it was made.
