@@ -252,6 +252,95 @@ import Testing
         #expect(missing.status == .exited(69))
     }
 
+    // MARK: repositories
+
+    private static let readRepository = "\(Programs.repository)/Tests/UpdateFrameworkTests/judges/read_repository.py"
+
+    /// python-tuf verifies metadata that is signed by each kind.
+    @Test(arguments: types)
+    func signRepositoriesForPythonTUF(type: String) throws {
+        let scratch = try Scratch()
+        _ = try Self.pack(scratch, "repo", "init", "repo", "--keys", "keys", "--key-type", type)
+        let folders = [scratch("repo/metadata"), scratch("repo/targets"), scratch("client")]
+        let targets = ["revocations.json", "registry.json"]
+        let output = try Programs.succeed(Programs.python, [Self.readRepository] + folders + targets)
+        #expect(output.split(separator: "\n").count == targets.count, "\(output)")
+    }
+
+    /// The keeper's keys are an encrypted file and a command.
+    @Test func keepARepositoryBehindAPassphraseAndACommand() throws {
+        let scratch = try Scratch()
+        guard let keeper = try Self.keeper(scratch) else { return }
+        try scratch.write("secret", to: "secret")
+        let generate = ["key", "generate", "--out", "snapshot.pem", "--encrypt", "--passphrase-file", "secret"]
+        _ = try Programs.succeed(Programs.edgepack, generate, in: scratch.path)
+        _ = try Self.pack(
+            scratch,
+            "repo",
+            "init",
+            "repo",
+            "--keys",
+            "keys",
+            "--key",
+            "snapshot=Snap=snapshot.pub",
+            "--key",
+            "timestamp=Device=device.pub"
+        )
+        try FileSystem.removeFile(scratch("device.pub"))
+        let lacking = try Self.run(scratch, "repo", "commit", "repo", "--key", "snapshot.pem")
+        #expect(lacking.status != .exited(0))
+        let words = ["repo", "commit", "repo", "--key", "snapshot.pem", "--key", keeper]
+        let locked = try Programs.run(Programs.edgepack, words, in: scratch.path)
+        #expect(locked.status == .exited(65), "\(locked.errorText)")
+        #expect(locked.errorText.contains("snapshot.pem is a private key protected by a passphrase"))
+        _ = try Programs.succeed(Programs.edgepack, words + ["--passphrase-file", "secret"], in: scratch.path)
+        let folders = [scratch("repo/metadata"), scratch("repo/targets"), scratch("client")]
+        _ = try Programs.succeed(Programs.python, [Self.readRepository] + folders + ["registry.json"])
+    }
+
+    @Test func beginARepositoryThatOthersHaveYetToSign() throws {
+        let scratch = try Scratch()
+        for name in ["alice", "bob"] { _ = try Self.pack(scratch, "key", "generate", "--out", "\(name).pem") }
+        let words = [
+            "repo", "init", "repo", "--keys", "keys", "--key", "root=alice=alice.pub", "--key", "root=bob=bob.pub",
+            "--threshold", "root=2", "--json",
+        ]
+        let made = try Self.json(try Programs.succeed(Programs.edgepack, words, in: scratch.path))
+        #expect(made["root"] == .null)
+        let waiting = try #require(made["proposals"]?.arrayValue)
+        #expect(waiting.count == 1)
+        #expect(waiting[0]["proposal"]?.stringValue == "repo/proposals/1.root.json")
+        let missing = try #require(waiting[0]["missing"]?.arrayValue).compactMap(\.stringValue)
+        #expect(missing.map { $0.split(separator: " ")[0] }.sorted() == ["alice", "bob"])
+        #expect(try FileSystem.status(of: scratch("keys/root.pem")) == nil)
+        let before = try scratch.listing()
+        let again = try Programs.run(Programs.edgepack, words, in: scratch.path)
+        #expect(again.status == .exited(73), "\(again.errorText)")
+        #expect(try scratch.listing() == before)
+    }
+
+    @Test func areNamedForRolesThatThereAre() throws {
+        let scratch = try Scratch()
+        _ = try Self.pack(scratch, "key", "generate", "--out", "k.pem")
+        let initialise = ["repo", "init", "repo", "--keys", "keys"]
+        let before = try scratch.listing()
+        let cases: [(words: [String], code: Int32, says: String)] = [
+            (["--key", "rot=k.pub"], 64, "did you mean 'root'?"), (["--key", "k.pub"], 64, "is not ROLE=FILE.pub"),
+            (["--key", "root=missing.pub"], 66, "missing.pub"),
+            (["--key", "root=k.pem"], 65, "k.pem is a private key where a public key is expected"),
+            (["--threshold", "root=0"], 64, "names no number from 1 to 1000"),
+            (["--threshold", "root=2"], 1, "role root would have a threshold of 2 and 1 key"),
+            (["--threshold", "root=1", "--threshold", "root=1"], 64, "--threshold root is given twice"),
+            (["--key", "root=a=k.pub", "--key", "root=b=k.pub"], 1, "is given one key under two names"),
+        ]
+        for (words, code, says) in cases {
+            let result = try Programs.run(Programs.edgepack, initialise + words, in: scratch.path)
+            #expect(result.status == .exited(code), "\(words): \(result.errorText)")
+            #expect(result.errorText.contains(says), "\(words): \(result.errorText)")
+            #expect(try scratch.listing() == before, "\(words)")
+        }
+    }
+
     // MARK: bundles
 
     @Test func signBundlesEncryptedAndRefuseTheKindsThatDoNot() throws {
