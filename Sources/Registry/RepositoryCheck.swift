@@ -70,7 +70,7 @@ package struct RepositoryCheck {
         else { throw RegistryError.notARepository(path: source.name) }
         let store = MemoryMetadataStore()
         try Updater.trust(root: trusted, in: store)
-        var updater = try Updater(store: store, transport: source.metadata, updateStart: now)
+        var updater = try Updater(store: store, transport: source.metadata, updateStart: now, limits: .wholeRepository)
         var targets: [FoundTarget] = []
         do {
             try updater.refresh()

@@ -52,7 +52,7 @@ package struct RepositoryExport {
         try Updater.trust(root: try trusted.map { try FileSystem.read($0, limit: limit) } ?? root, in: store)
         let metadata = RecordingTransport(source.metadata)
         let targets = RecordingTransport(source.targets)
-        var updater = try Updater(store: store, transport: metadata, updateStart: now)
+        var updater = try Updater(store: store, transport: metadata, updateStart: now, limits: .wholeRepository)
         try updater.refresh()
         // Loads every role.
         let all = try updater.targets(below: "")

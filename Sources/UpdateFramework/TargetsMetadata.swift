@@ -60,6 +60,12 @@ package struct TargetFile: MetadataTableEntry {
         unrecognized = object.without(["length", "hashes", "custom"])
     }
 
+    /// The same with text of its own, so that the role's may be let go.
+    var detached: TargetFile {
+        guard let text = try? CanonicalText(json) else { return self }
+        return (try? TargetFile(text.value, path: "")) ?? self
+    }
+
     package static func == (left: TargetFile, right: TargetFile) -> Bool { left.json == right.json }
 
     package var json: JSONValue {

@@ -38,6 +38,8 @@ package enum UpdateError: ExplainedError, Equatable {
     case targetNotFound(path: String)
     /// The search for a target came through more roles than the limit.
     case searchTooLong(path: String, limit: Int)
+    /// More targets lie below a folder than the limit.
+    case listingTooLong(folder: String, limit: Int)
     /// There is no root to begin with.
     case noTrustedRoot(place: String)
     /// The root is not the one that was to be trusted.
@@ -76,6 +78,8 @@ package enum UpdateError: ExplainedError, Equatable {
         case .missing(let file): "the repository has no \(file)"
         case .targetNotFound(let path): "no role of the repository lists the target \(path)"
         case .searchTooLong(let path, let limit): "the search for \(path) ended after \(limit) roles, the most allowed"
+        case .listingTooLong(let folder, let limit):
+            "more than \(limit) targets are listed below \"\(folder)\", the most that are read"
         case .noTrustedRoot(let place): "\(place) holds no trusted root"
         case .wrongRootDigest(let found, let expected): "the root has the digest \(found), expected \(expected)"
         case .outOfOrder(let step): "\(step) before what it builds on"

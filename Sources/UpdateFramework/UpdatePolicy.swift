@@ -10,8 +10,18 @@ package struct UpdateLimits: Sendable {
     package var rootVersions = 256
     /// Roles in one search for a target.
     package var visitedRoles = 32
+    /// Targets in one listing.
+    package var listedTargets = 100_000
 
     package init() {}
+
+    /// For who reads all of a repository on a machine that has the memory for it.
+    package static var wholeRepository: UpdateLimits {
+        var limits = UpdateLimits()
+        limits.keptTargetsBytes = 1 << 30
+        limits.listedTargets = 10_000_000
+        return limits
+    }
 
     /// Of one role's file, whatever else is stated.
     package func bytes(of role: RoleName) -> Int {

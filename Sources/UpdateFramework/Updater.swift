@@ -194,6 +194,7 @@ extension Updater {
         if let stored { return stored }
         // 5.6.1
         let bytes = try fetch(role, listed)
+        if chain.count > 1 { _ = try load(Array(chain.dropLast())) }
         let loaded = try trusted.updateTargets(bytes, chain: chain)
         // 5.6.6
         try store.write(bytes, to: .role(role))
@@ -224,30 +225,5 @@ extension Updater {
             case .notFound: return nil
             }
         }
-    }
-
-    /// Every target below a folder ("" for all), by path: each as `find` would find it. After `refresh`.
-    ///
-    /// Loads all roles that may list something there, so a role that can't be verified is an error, not a gap; one that the
-    /// snapshot doesn't list is passed over, as `find` does.
-    package mutating func targets(below folder: String) throws -> [FoundTarget] {
-        var paths: Set<TargetPath> = []
-        var visited: Set<RoleName> = []
-        var open: [[RoleName]] = [[.targets]]
-        while let chain = open.popLast() {
-            guard let role = chain.last, !visited.contains(role) else { continue }
-            guard visited.count < trusted.limits.visitedRoles else {
-                throw UpdateError.searchTooLong(path: folder, limit: trusted.limits.visitedRoles)
-            }
-            visited.insert(role)
-            guard let metadata = try loadIfListed(chain) else { continue }
-            for text in metadata.targets.keys where folder.isEmpty || text.utf8.starts(with: "\(folder)/".utf8) {
-                if let path = TargetPath(text) { paths.insert(path) }
-            }
-            for delegated in (metadata.delegations?.roles ?? []).reversed() where delegated.canCover(below: folder) {
-                open.append(chain + [delegated.name])
-            }
-        }
-        return try paths.sorted().compactMap { try find($0) }
     }
 }

@@ -69,7 +69,9 @@ struct DocumentCollector {
         }
         for endpoint in box.endpoints.keys.sorted() {
             let folder = "deployments/\(box.channel.rawValue)/\(endpoint)"
-            let listed = try updater.targets(below: folder).filter { DeploymentLocation(path: $0.path.text) != nil }
+            let listed = try updater.targets(below: folder) { path, _ in
+                DeploymentLocation(path: path.text) != nil
+            }
             guard listed.count <= Self.mostDeployments else {
                 throw SyncFailure(
                     .refused("the repository lists \(listed.count) deployments below \(folder), more than are read"),
@@ -130,7 +132,11 @@ struct DocumentCollector {
             }
         }
         guard !missing.isEmpty else { return }
-        for target in try updater.targets(below: "bundles") {
+        let wantedNow = missing
+        let listed = try updater.targets(below: "bundles") { _, file in
+            file.hashes.sha256.map { wantedNow.contains($0) } ?? false
+        }
+        for target in listed {
             guard let digest = target.file.hashes.sha256, missing.contains(digest),
                 let location = BundleLocation(path: target.path.text), target.file.length <= Manifest.limits.bytes
             else { continue }
