@@ -16,9 +16,11 @@ struct transfer {
     CURL *handle;
     const struct http_client_request *request;
     int64_t received;
+    int64_t header_bytes;
     bool begun;
     bool stopped;
     bool too_large;
+    bool long_headers;
     int alert;
 };
 
@@ -27,6 +29,9 @@ static _Thread_local struct transfer *current;
 
 /// As much of the body of an error is read, to keep the connection; more closes it.
 enum { error_body_limit = 64 * 1024 };
+
+/// Of headers and trailers of all answers of a transfer. libcurl 7.88 keeps trailers in memory without a limit of its own.
+enum { header_limit = 256 * 1024 };
 
 static pthread_once_t global_once = PTHREAD_ONCE_INIT;
 static bool global_ready;
@@ -84,6 +89,17 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
     return length;
 }
 
+static size_t on_header(char *bytes, size_t size, size_t count, void *context) {
+    (void)bytes;
+    struct transfer *transfer = context;
+    size_t length = size * count;
+    transfer->header_bytes += (int64_t)length;
+    if (transfer->header_bytes <= header_limit)
+        return length;
+    transfer->long_headers = true;
+    return CURL_WRITEFUNC_ERROR;
+}
+
 /// libcurl has one number for many an alert, and for some the number of an error of ours.
 static void on_tls_state(const SSL *connection, int where, int value) {
     (void)connection;
@@ -121,6 +137,8 @@ static enum http_client_outcome outcome_of(CURLcode code, const struct transfer 
         return HTTP_CLIENT_STOPPED;
     if (transfer->too_large)
         return HTTP_CLIENT_TOO_LARGE;
+    if (transfer->long_headers)
+        return HTTP_CLIENT_BROKEN;
     if (code != CURLE_OK && refuses_certificate(transfer->alert))
         return HTTP_CLIENT_REFUSED;
     switch (code) {
@@ -202,6 +220,7 @@ static bool set_options(CURL *handle, const struct http_client_options *options)
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_NOSIGNAL, 1L); // timers by signals would hit whichever thread
     SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
 #undef SET
 #undef SET_BLOB
     return code == CURLE_OK;
@@ -287,6 +306,7 @@ void http_client_send(http_client *client, const struct http_client_request *req
             request->error_limit_bytes > request->limit_bytes ? request->error_limit_bytes : request->limit_bytes;
         curl_easy_setopt(handle, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)longest);
         curl_easy_setopt(handle, CURLOPT_WRITEDATA, &transfer);
+        curl_easy_setopt(handle, CURLOPT_HEADERDATA, &transfer);
         curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, text);
         current = &transfer;
         code = curl_easy_perform(handle);
@@ -303,6 +323,8 @@ void http_client_send(http_client *client, const struct http_client_request *req
         tell_headers(handle, request);
     if (response->outcome != HTTP_CLIENT_ANSWERED) {
         const char *message = text[0] != '\0' ? text : curl_easy_strerror(code);
+        if (transfer.long_headers)
+            message = "its headers are endless";
         strncpy(response->message, message, sizeof response->message - 1);
     }
     // These point into this call.
@@ -310,5 +332,6 @@ void http_client_send(http_client *client, const struct http_client_request *req
     curl_easy_setopt(handle, CURLOPT_POSTFIELDS, NULL);
     curl_slist_free_all(headers);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, NULL);
+    curl_easy_setopt(handle, CURLOPT_HEADERDATA, NULL);
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, NULL);
 }

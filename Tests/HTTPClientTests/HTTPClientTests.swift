@@ -113,6 +113,20 @@ import Testing
         #expect(try get("/x", from: server).body == "none")
     }
 
+    /// libcurl 7.88 keeps trailers in memory without a limit of its own.
+    @Test(arguments: ["HTTP/1.1 200 OK\n", "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n1\na\n0\n"])
+    func endlessHeadersAndTrailersAreCutOff(beginning: String) throws {
+        let endless = (0..<4_000).map { "X-\($0): \(String(repeating: "a", count: 200))\n" }.joined()
+        let bytes = text(beginning + endless)
+        let server = ScriptedServer { _ in bytes }
+        try server.with("/") { url in
+            let error = #expect(throws: HTTPClientError.self) {
+                try HTTPClient().get(url, limitBytes: 100) { _ in }
+            }
+            #expect(error?.message == "the transfer of \(url) broke off: its headers are endless")
+        }
+    }
+
     @Test func followsRedirectsUpToTheLimit() throws {
         let server = ScriptedServer { request in
             request.hasPrefix("GET /end ")
