@@ -5,6 +5,7 @@ internal import FileSystem
 internal import FleetClient
 internal import Glibc
 internal import HTTPClient
+internal import JSON
 internal import UpdateFramework
 
 /// Ends a command with an outcome that is not `done`.
@@ -33,6 +34,15 @@ package struct SyncFailure: ExplainedError, Equatable {
 }
 
 extension SyncOutcome {
+    /// The line about an error that ended a command; `retryAfter` where a server said when to come again, in seconds.
+    package static func line(of error: any Error) -> String {
+        var object = SyncOutcome(of: error).json
+        if case TransportError.unavailable(_, _, let pause?) = error {
+            object["retryAfter"] = .integer(min(max(1, pause.components.seconds), 86_400))
+        }
+        return String(decoding: JSONValue.object(object).compactBytes(), as: UTF8.self)
+    }
+
     /// What an error that ended a command means for the resident.
     package init(of error: any Error) {
         switch error {

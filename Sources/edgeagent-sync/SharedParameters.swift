@@ -35,7 +35,7 @@ enum SharedParameters {
         do {
             outcome = try work()
         } catch {
-            try print(SyncOutcome(of: error), terminal)
+            try terminal.writeLine(SyncOutcome.line(of: error))
             throw error
         }
         guard case .done = outcome else {

@@ -99,9 +99,11 @@ enum TUFClient {
 
     @Sendable private static func download(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
         let client = try HTTPClient()
-        let targets = HTTPTransport(try required(targetURL, arguments), client)
+        let targets = patient(HTTPTransport(try required(targetURL, arguments), client), terminal)
         let folder = try required(targetDirectory, arguments)
         var updater = try refreshed(arguments, terminal, client)
+        let said = updater.notices.count
+        defer { for notice in updater.notices.dropFirst(said) { terminal.say(notice) } }
         for name in arguments[targetNames] {
             guard let path = TargetPath(name), let target = try updater.find(path) else {
                 throw UpdateError.targetNotFound(path: name)
@@ -113,14 +115,28 @@ enum TUFClient {
         return .done
     }
 
+    /// A file of metadata is small: who takes this long for it is holding the client up.
+    private static let metadataTime = TransferTime(file: .seconds(300), total: .seconds(900))
+
+    /// Waits a minute in all where a server asks for it.
+    private static func patient(_ transport: HTTPTransport, _ terminal: Terminal) -> PatientTransport {
+        PatientTransport(transport, patience: .seconds(60)) {
+            terminal.say($0)
+        } wait: {
+            sleep(UInt32(clamping: $0.components.seconds))
+        }
+    }
+
     private static func refreshed(
         _ arguments: ParsedArguments,
         _ terminal: Terminal,
         _ client: HTTPClient
     ) throws -> Updater {
         let store = MetadataDirectory(try required(metadataDirectory, arguments))
-        // A file of metadata is small: who takes this long for one is holding the client up.
-        let metadata = HTTPTransport(try required(metadataURL, arguments), client, timeout: .seconds(600))
+        let metadata = patient(
+            HTTPTransport(try required(metadataURL, arguments), client, time: metadataTime),
+            terminal
+        )
         var updater = try Updater(
             store: store,
             transport: metadata,

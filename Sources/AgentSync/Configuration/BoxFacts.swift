@@ -135,12 +135,14 @@ package enum BoxFacts {
     }
 
     /// What the box knows of the time: its clock, unless that lies before a moment that has certainly passed.
-    package static func clock(floor: UTCTime) -> ClockReading {
-        var now = time(nil)
-        let seconds = Int64(now)
-        guard UTCTime(seconds: seconds) >= floor else { return .untrusted(floor: floor) }
+    package static func clock(floor: UTCTime, machineTime: UTCTime = machineTime()) -> ClockReading {
+        guard machineTime >= floor else { return .untrusted(floor: floor) }
+        var now = time_t(machineTime.seconds)
         var local = tm()
         let offset = localtime_r(&now, &local) == nil ? 0 : Int(local.tm_gmtoff)
-        return .trusted(UTCTime(seconds: seconds), zoneOffsetSeconds: offset)
+        return .trusted(machineTime, zoneOffsetSeconds: offset)
     }
+
+    /// What the machine's clock shows, right or wrong.
+    package static func machineTime() -> UTCTime { UTCTime(seconds: Int64(time(nil))) }
 }

@@ -5,7 +5,7 @@ package import EdgeAgent
 internal import FileSystem
 internal import JSON
 internal import UpdateFramework
-internal import WallClock
+package import WallClock
 
 /// `edgeagent-sync admit` without a bundle: verifies metadata and documents, takes them into the store, and says in the
 /// plan what they mean for this box.
@@ -20,15 +20,22 @@ package enum MetadataAdmission {
         package let notices: [String]
     }
 
-    /// - Parameter media: a repository's folder or a portable file in the place of the inbox.
-    package static func run(_ store: SyncStore, from media: String?) throws -> Result {
-        try run(store, from: media) { _ in }
+    /// - Parameters:
+    ///   - media: a repository's folder or a portable file in the place of the inbox.
+    ///   - machineTime: what the machine's clock shows.
+    package static func run(
+        _ store: SyncStore,
+        from media: String?,
+        machineTime: UTCTime = BoxFacts.machineTime()
+    ) throws -> Result {
+        try run(store, from: media, machineTime: machineTime) { _ in }
     }
 
     /// - Parameter willWrite: told of each file before it is written, so that tests can end the work at any.
     static func run(
         _ opened: SyncStore,
         from media: String?,
+        machineTime: UTCTime = BoxFacts.machineTime(),
         willWrite: @escaping (String) throws -> Void
     ) throws -> Result {
         let layout = opened.layout
@@ -37,7 +44,7 @@ package enum MetadataAdmission {
         var notices: [String] = []
         let (store, newLabels) = opened.withNewestLabels { notices.append($0) }
         var memory = try store.memory()
-        let clock = BoxFacts.clock(floor: memory.floor)
+        let clock = BoxFacts.clock(floor: memory.floor, machineTime: machineTime)
         let inbox = Inbox(layout)
         let source = try media.map { try MediaSource($0) }
         let days = store.box.offlineMaximumAgeDays
@@ -62,7 +69,8 @@ package enum MetadataAdmission {
         )
         let collected = try collector.collect(&updater)
         let documents = ReadDocuments(collected, box: store.box, memory: memory)
-        let now = BoxFacts.clock(floor: max(memory.floor, timestamp.signedAt ?? memory.floor))
+        let floor = max(memory.floor, timestamp.signedAt ?? memory.floor)
+        let now = BoxFacts.clock(floor: floor, machineTime: machineTime)
         let maker = PlanMaker(
             box: store.box,
             capabilities: BoxFacts.capabilities(of: store.box),

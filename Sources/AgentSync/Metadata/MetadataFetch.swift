@@ -7,7 +7,7 @@ internal import HTTPClient
 internal import JSON
 internal import RepositoryHTTP
 internal import UpdateFramework
-internal import WallClock
+package import WallClock
 
 /// `edgeagent-sync fetch` without a bundle: whatever is new, into the inbox, after it was verified once so that nothing
 /// useless is carried home. Whether it counts is decided by `admit`.
@@ -22,13 +22,14 @@ package enum MetadataFetch {
         package var notices: [String] = []
     }
 
-    /// How long one file may take.
-    private static let timeout = Duration.seconds(120)
+    /// The agent gives up on the whole after ten minutes, without a word of what took so long.
+    private static let time = TransferTime(file: .seconds(120), total: .seconds(540))
 
-    package static func run(_ store: SyncStore) throws -> Result {
+    /// - Parameter machineTime: what the machine's clock shows.
+    package static func run(_ store: SyncStore, machineTime: UTCTime = BoxFacts.machineTime()) throws -> Result {
         guard let repository = store.box.repository else { throw ContentError.noRepository }
         let base = try Self.base(of: repository)
-        return try run(store, metadata: base.metadata, targets: base.targets)
+        return try run(store, metadata: base.metadata, targets: base.targets, machineTime: machineTime)
     }
 
     private static func base(
@@ -41,15 +42,16 @@ package enum MetadataFetch {
         configuration.userAgent = "edgeagent-sync"
         let client = try HTTPClient(configuration)
         return (
-            HTTPTransport("\(repository)/metadata", client, timeout: timeout),
-            HTTPTransport("\(repository)/targets", client, timeout: timeout)
+            HTTPTransport("\(repository)/metadata", client, time: time),
+            HTTPTransport("\(repository)/targets", client, time: time)
         )
     }
 
     static func run(
         _ opened: SyncStore,
         metadata: any RepositoryTransport,
-        targets: any RepositoryTransport
+        targets: any RepositoryTransport,
+        machineTime: UTCTime
     ) throws -> Result {
         // What is admitted next is judged by them.
         let (store, newLabels) = opened.withNewestLabels()
@@ -58,7 +60,7 @@ package enum MetadataFetch {
         defer { withExtendedLifetime(lock) {} }
         let record = TransferRecord()
         let memory = try store.memory()
-        let clock = BoxFacts.clock(floor: memory.floor)
+        let clock = BoxFacts.clock(floor: memory.floor, machineTime: machineTime)
         // Asked for before the first byte: what comes is no newer than this.
         let asked = try BoxFacts.stamp(clock)
         var updater = try Updater(

@@ -83,4 +83,13 @@ extension HelperOutcome {
         else { return false }
         return value["changed"] == .boolean(false)
     }
+
+    /// How long the repository's server wants to be left alone, as `fetch` says.
+    static func retryAfter(_ printed: [UInt8]) -> Duration? {
+        guard let last = printed.split(separator: UInt8(ascii: "\n")).last(where: { $0.first == UInt8(ascii: "{") }),
+            let value = try? JSONValue.parse(last, limits: fetchLimits),
+            let seconds = value["retryAfter"]?.integerValue, (1...86_400).contains(seconds)
+        else { return nil }
+        return .seconds(seconds)
+    }
 }

@@ -35,6 +35,8 @@ package final class Agent {
     /// Set while contents come from a stick.
     private var media: String?
     private var nextPoll: Duration = .zero
+    /// The repository's server asked not to be polled before then.
+    private var quietUntil: Duration = .zero
     private var isSyncing = false
     /// For new labels of the fleet, under way or waiting.
     private var labelLooks = 0
@@ -185,7 +187,7 @@ package final class Agent {
                 return say("stopping; runtimes \(options.stopsRuntimes ? "end too" : "go on")")
             }
             let now = environment.now()
-            if now >= nextPoll {
+            if now >= max(nextPoll, quietUntil) {
                 nextPoll = Self.never
                 beginSync(isRoutine: true)
             }
@@ -226,7 +228,7 @@ package final class Agent {
     }
 
     private func wait(at now: Duration) throws {
-        let timers = [nextPoll, nextTrim, reporter.wake, metadata.deadline ?? Self.never]
+        let timers = [max(nextPoll, quietUntil), nextTrim, reporter.wake, metadata.deadline ?? Self.never]
         let wakes = hosts.compactMap { $0.wake(at: now) } + timers
         let pause = min(max(.zero, (wakes.min() ?? now) - now), .seconds(3600))
         rest(for: pause)
@@ -268,6 +270,7 @@ package final class Agent {
         for host in hosts where host.state == .idle { host.post(.poll) }
         let store = ["--store", store.layout.root]
         metadata.add(for: self, ["fetch"] + store, limit: Self.metadataLimit) { [self] outcome, printed in
+            if let pause = HelperOutcome.retryAfter(printed) { quietUntil = environment.now() + pause }
             guard outcome == .done else { return endSync(outcome) }
             if HelperOutcome.foundNothingNew(printed), let plan = standingPlan { return endSync(.done, with: plan) }
             basis = nil

@@ -241,11 +241,16 @@ struct BoxRepository {
     func opened() throws -> SyncStore { try SyncStore(opening: store) }
 
     @discardableResult
-    func fetch() throws -> MetadataFetch.Result { try MetadataFetch.run(opened()) }
+    func fetch(at machineTime: UTCTime = BoxFacts.machineTime()) throws -> MetadataFetch.Result {
+        try MetadataFetch.run(opened(), machineTime: machineTime)
+    }
 
     @discardableResult
-    func admit(from media: String? = nil) throws -> MetadataAdmission.Result {
-        try MetadataAdmission.run(opened(), from: media)
+    func admit(
+        from media: String? = nil,
+        at machineTime: UTCTime = BoxFacts.machineTime()
+    ) throws -> MetadataAdmission.Result {
+        try MetadataAdmission.run(opened(), from: media, machineTime: machineTime)
     }
 
     @discardableResult

@@ -138,4 +138,14 @@ import WallClock
     func onlyAPlainNoCounts(_ printed: String, _ isNothing: Bool) {
         #expect(HelperOutcome.foundNothingNew(Array(printed.utf8)) == isNothing)
     }
+
+    @Test(arguments: [
+        (#"{"outcome":"failed","circumstance":"network","sentence":"x","retryAfter":120}"#, Duration.seconds(120)),
+        ("words\n{\"retryAfter\":86400}\n", .seconds(86_400)), (#"{"retryAfter":86401}"#, nil),
+        (#"{"retryAfter":0}"#, nil), (#"{"retryAfter":-1}"#, nil), (#"{"retryAfter":"9"}"#, nil), (#"{}"#, nil),
+        ("", nil), ("{", nil),
+    ])
+    func knowsHowLongAServerWantsToBeLeftAlone(printed: String, pause: Duration?) {
+        #expect(HelperOutcome.retryAfter(Array(printed.utf8)) == pause)
+    }
 }
