@@ -42,7 +42,7 @@ import Testing
         let busy = BusyTransport(2, retryAfter: .seconds(5))
         let (text, said, waited) = outcome(busy)
         #expect(text == "there")
-        #expect(said == Array(repeating: "x: the server answered 503; asking again in 5 s", count: 2))
+        #expect(said == Array(repeating: "x: the server answered 503; asking again in 5.0 s", count: 2))
         #expect(waited == [.seconds(5), .seconds(5)])
     }
 
