@@ -32,8 +32,8 @@ final class CeremonyFixture {
         try signers.map { try #require($0.key.publicKey()) }
     }
 
-    static func firstRoot() throws -> RootMetadata {
-        try RootMetadata(expires: later) { role in
+    static func firstRoot(expires: UTCTime = later) throws -> RootMetadata {
+        try RootMetadata(expires: expires) { role in
             switch role {
             case .root: (try publicKeys([alice, bob, carol]), 2)
             case .targets: (try publicKeys([dave, erin]), 2)
@@ -53,12 +53,12 @@ final class CeremonyFixture {
         NewDocument(Array(contents.utf8), as: try #require(TargetPath(text)))
     }
 
-    init() throws {
+    init(rootExpires: UTCTime = later) throws {
         folder = try TemporaryDirectory(prefix: "ceremony-tests")
         let storage = RepositoryDirectory(folder.path)
         editor = try RepositoryEditor.create(
             in: storage,
-            root: try Self.firstRoot(),
+            root: try Self.firstRoot(expires: rootExpires),
             signers: [Self.alice, Self.bob]
         )
         try editor.publish(.targets, expires: Self.later, signers: [Self.dave, Self.erin]) { try Self.delegate(&$0) }

@@ -30,14 +30,23 @@ import WallClock
     // MARK: the chain of trust
 
     @Test func aProposalOfAnotherRepositoryIsRefused() throws {
-        let (fixture, other) = (try Fixture(), try Fixture())
+        let fixture = try Fixture()
+        // The same keys, and another first root.
+        let other = try Fixture(rootExpires: Fixture.later.advanced(by: .seconds(1)))
         let proposal = try other.targetsProposal(by: [Fixture.dave])
-        // The same keys, and another first root, of other signatures.
         #expect(throws: ProposalError.otherRepository(role: .targets, version: 2)) { try fixture.review(proposal) }
         #expect(throws: ProposalError.noTrustedRoot(role: .targets, version: 2)) { try proposal.review(pinned: nil) }
         #expect(throws: ProposalError.noTrustedRoot(role: .root, version: 2)) {
             try other.rootProposal().review(pinned: nil)
         }
+    }
+
+    @Test func aRootThatWasKeptBeforeAllHadSignedIsTheSame() throws {
+        let fixture = try Fixture()
+        var early = try MetadataDocument(try Fixture.firstRoot(), role: .root)
+        try early.sign(with: Fixture.carol)
+        let review = try fixture.targetsProposal().review(pinned: early.encoded())
+        #expect(review.notes == ["trusted by root version 1"])
     }
 
     @Test func aLaterRootOfTheChainCanBeTrusted() throws {

@@ -84,6 +84,9 @@ extension ProposalContext {
         _ pinned: [UInt8]?,
         _ limits: UpdateLimits
     ) throws -> RootMetadata? {
+        let trusted = try pinned.map {
+            try MetadataDocument<RootMetadata>(parsing: $0, as: .root, limitBytes: limits.rootBytes).signedBytes
+        }
         var newest: MetadataDocument<RootMetadata>?
         var isPinned = false
         for (index, bytes) in roots.enumerated() {
@@ -98,16 +101,17 @@ extension ProposalContext {
             }
             if assumed.contains(.root), index == roots.count - 1 {
                 // Nobody has to have signed it yet; it is what the proposal would follow.
-                if index == 0 { isPinned = try isBeginning(document.signedBytes, pinned, limits) }
+                // A first one is the trusted one where it says the same; where none is trusted yet, nothing can be said.
+                if index == 0 { isPinned = trusted == nil || trusted == document.signedBytes }
             } else {
                 for authority in SigningAuthority.overRoot(document.body, after: newest?.body) {
                     try document.verify(authority)
                 }
-                isPinned = isPinned || bytes == pinned
+                isPinned = isPinned || document.signedBytes == trusted
             }
             newest = document
         }
-        if roots.isEmpty { isPinned = try isBeginning(staged.signedBytes, pinned, limits) }
+        if roots.isEmpty { isPinned = trusted == nil || trusted == staged.signedBytes }
         guard isPinned else {
             guard pinned != nil else {
                 throw ProposalError.noTrustedRoot(role: staged.role, version: staged.version)
@@ -115,14 +119,6 @@ extension ProposalContext {
             throw ProposalError.otherRepository(role: staged.role, version: staged.version)
         }
         return newest?.body
-    }
-
-    /// A first root that isn't signed yet is the trusted one where it says the same; where none is trusted yet, nothing
-    /// can be said of it.
-    private func isBeginning(_ signedBytes: [UInt8], _ pinned: [UInt8]?, _ limits: UpdateLimits) throws -> Bool {
-        guard let pinned else { return true }
-        let trusted = try MetadataDocument<RootMetadata>(parsing: pinned, as: .root, limitBytes: limits.rootBytes)
-        return trusted.signedBytes == signedBytes
     }
 
     private func verifiedDelegators(
