@@ -167,7 +167,12 @@ package struct JSONObject: Hashable, Sendable, ExpressibleByDictionaryLiteral {
 
     /// Equal members in any order, as JSON means it.
     package static func == (left: JSONObject, right: JSONObject) -> Bool {
-        left.members.count == right.members.count && left.members.allSatisfy { right[$0.name] == $0.value }
+        guard left.members.count == right.members.count else { return false }
+        // Most are written in the same order; the rest are found by name, at one step for each.
+        let isInOrder = zip(left.members, right.members).allSatisfy { ExactText($0.name) == ExactText($1.name) }
+        if isInOrder { return zip(left.members, right.members).allSatisfy { $0.value == $1.value } }
+        let values = Dictionary(right.members.map { (ExactText($0.name), $0.value) }) { first, _ in first }
+        return left.members.allSatisfy { values[ExactText($0.name)] == $0.value }
     }
 
     package func hash(into hasher: inout Hasher) {

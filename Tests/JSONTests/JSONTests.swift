@@ -64,6 +64,15 @@ private func parse(_ text: String, depth: Int = 64, values: Int = 1000) throws -
 }
 
 @Suite struct CanonicalFormTests {
+    /// A search for each member among all of the other would take minutes here.
+    @Test func largeObjectsInAnotherOrderAreCompared() {
+        let members = (0..<50_000).map { ("name \($0)", JSONValue.integer($0)) }
+        var changed = members
+        changed[7].1 = 0
+        #expect(JSONObject(members) == JSONObject(members.reversed()))
+        #expect(JSONObject(members) != JSONObject(changed.reversed()))
+    }
+
     /// RFC 8785 appendix B, and what ECMAScript prints for its neighbours.
     @Test(arguments: [
         (0.0, "0"), (-0.0, "0"), (.leastNonzeroMagnitude, "5e-324"), (-.leastNonzeroMagnitude, "-5e-324"),
