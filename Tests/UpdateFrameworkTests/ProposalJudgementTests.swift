@@ -27,6 +27,27 @@ import WallClock
 
     private func text(_ bytes: [UInt8]) -> JSONValue { .string(String(decoding: bytes, as: UTF8.self)) }
 
+    /// To Swift two spellings of one letter are one; to who signs them they are not.
+    @Test func aDocumentInAnotherSpellingIsAnotherDocument() throws {
+        let fixture = try Fixture()
+        let document = try Fixture.document("r\u{E9}gle", "a rule")
+        let staged = try fixture.editor.stage(.targets, expires: Fixture.later, documents: [document]) {
+            $0.targets[document.path.text] = document.file
+        }
+        let proposal = try fixture.editor.proposal(staged)
+        var metadata = try JSONValue.parse(proposal.metadata.encoded(), limits: .document)
+        let other: JSONValue = ["length": 1, "hashes": ["sha256": .string(String(repeating: "0", count: 64))]]
+        metadata.set(other, "signed", "targets", "re\u{301}gle")
+        let forged = try Fixture.forged(proposal, "metadata", text(metadata.compactBytes()))
+        try expectRefused(fixture, forged, "doesn't bring it along")
+        // The same file under both names, brought along under both: both are said.
+        metadata.set(metadata["signed"]?["targets"]?["r\u{E9}gle"], "signed", "targets", "re\u{301}gle")
+        var both = try Fixture.forged(proposal, "metadata", text(metadata.compactBytes()))
+        let second = try Fixture.document("re\u{301}gle", "a rule")
+        both = Proposal(metadata: both.metadata, context: both.context, documents: [document, second])
+        #expect(try fixture.review(both).changes.count { $0.hasPrefix("lists r") } == 2)
+    }
+
     // MARK: the chain of trust
 
     @Test func aProposalOfAnotherRepositoryIsRefused() throws {

@@ -39,10 +39,11 @@ extension Proposal {
         let roots = try fields.strings("roots")
         guard roots.count <= Self.mostRoots else { throw fields.problem("roots", "are more than \(Self.mostRoots)") }
         var context = ProposalContext(roots: roots.map { Array($0.utf8) })
+        var seen: Set<RoleName> = []
         for (index, value) in try fields.array("delegators").enumerated() {
             let entry = try JSONFields(value, path: "delegators[\(index)]")
             let delegator = try entry.roleName("role")
-            guard !context.delegators.contains(where: { $0.role == delegator }) else {
+            guard seen.insert(delegator).inserted else {
                 throw entry.problem("role", "stands there twice")
             }
             let text = try entry.string("metadata")

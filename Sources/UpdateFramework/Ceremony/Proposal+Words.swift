@@ -17,15 +17,16 @@ extension Proposal {
         _ new: TargetsMetadata,
         _ explain: DocumentExplainer
     ) -> [String] {
-        let contents = Dictionary(documents.map { ($0.path.text, $0.contents) }) { first, _ in first }
+        let contents = Dictionary(documents.map { ($0.path, $0.contents) }) { first, _ in first }
         var words = headerWords(old?.header, new.header)
-        let paths = Set(old.map { Array($0.targets.keys) } ?? []).union(new.targets.keys)
-        for path in paths.sorted() {
+        // By exact text: two spellings of one letter are two targets, and neither may stay unsaid.
+        let paths = Array(new.targets.keys) + (old.map { Array($0.targets.keys) } ?? [])
+        for path in Set(paths.map { ExactText($0) }).sorted().map(\.text) {
             let change = DocumentChange(
                 path: path,
                 old: old?.targets[path],
                 new: new.targets[path],
-                contents: contents[path]
+                contents: TargetPath(path).flatMap { contents[$0] }
             )
             guard change.old != change.new else { continue }
             words += documentWords(change, explain)
@@ -172,10 +173,13 @@ private struct DelegationWords {
         let before = old?.roles ?? []
         let after = new?.roles ?? []
         var words: [String] = []
-        for role in before where new?[role.name] == nil { words.append("delegates to \(role.name) no more") }
+        // By dictionary: strangers choose how many there are.
+        let earlierRoles = Dictionary(before.map { ($0.name, $0) }) { first, _ in first }
+        let names = Set(after.map(\.name))
+        for role in before where !names.contains(role.name) { words.append("delegates to \(role.name) no more") }
         for (index, role) in after.enumerated() {
             let signers = KeyWords.Signers(role.keys, new?.keys ?? [:])
-            guard let earlier = old?[role.name] else {
+            guard let earlier = earlierRoles[role.name] else {
                 words.append("delegates to \(role.name), \(place(index, after)): \(scope(role)), \(signers.sentence)")
                 if role.isTerminating { words.append("  what \(role.name) doesn't list is looked for nowhere else") }
                 words += otherWords(nil, .object(role.members), known: Self.known, "\(role.name): ")

@@ -124,10 +124,13 @@ extension Proposal {
             }
             return
         }
-        var brought: Set<String> = []
+        // By exact text: a path in another spelling is another path.
+        var brought: Set<ExactText> = []
         for document in documents {
             let path = document.path.text
-            guard brought.insert(path).inserted else { throw .wrongDocument(path: path, reason: "stands there twice") }
+            guard brought.insert(ExactText(path)).inserted else {
+                throw .wrongDocument(path: path, reason: "stands there twice")
+            }
             guard let listed = metadata.body.targets[path] else {
                 throw .wrongDocument(path: path, reason: "is not listed by the metadata")
             }
@@ -139,7 +142,7 @@ extension Proposal {
             }
         }
         for (path, file) in metadata.body.targets.sorted(by: { $0.key < $1.key })
-        where !brought.contains(path) && known[path]?.hashes != file.hashes {
+        where !brought.contains(ExactText(path)) && known[path]?.hashes != file.hashes {
             throw .documentMissing(path: path)
         }
     }
