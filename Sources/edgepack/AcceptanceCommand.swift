@@ -126,7 +126,11 @@ enum AcceptanceCommand {
 
     // MARK: show
 
-    private static let from = Option.required("from", .directory.named("REPO"), summary: "folder of the repository")
+    private static let from = Option.required(
+        "from",
+        RepositoryPlace.writable,
+        summary: "folder of the repository, or its place in an object store"
+    )
     private static let number = Option.optional(
         "number",
         .integer(in: 1...1_000_000_000),
