@@ -20,10 +20,15 @@ final class JudgedRepository {
 
     init() throws { scratch = try Scratch() }
 
-    /// Runs a line of `edgepack` in the folder, where the repository is `repo`; it must succeed.
-    func run(_ line: String) throws {
+    /// Runs a line of `edgepack` in the folder, where the repository is `repo`; it must end with one of these codes.
+    @discardableResult
+    func run(_ line: String, expecting codes: Set<Int32> = [0]) throws -> ProcessResult {
         let words = line.split(separator: " ").map(String.init)
-        try Programs.succeed(Programs.edgepack, words, in: scratch.path)
+        let result = try Programs.run(Programs.edgepack, words, in: scratch.path)
+        guard case .exited(let code) = result.status, codes.contains(code) else {
+            throw ProgramFailed(program: Programs.edgepack, arguments: words, result: result)
+        }
+        return result
     }
 
     private func url() throws -> String {
