@@ -95,7 +95,8 @@ enum Confirmation {
     /// True as well where nobody can be asked: then the command line is all the will that there is.
     static func isGiven(_ question: String, _ terminal: Terminal) -> Bool {
         guard isatty(STDIN_FILENO) == 1, terminal.console.noticesIsTerminal else { return true }
-        terminal.say("\(question) [y/N]")
+        try? terminal.flush()
+        try? terminal.console.notices.write("\(question) [y/N]: ".utf8Span.span.bytes)
         let answer = readLine(strippingNewline: true)?.lowercased()
         return answer == "y" || answer == "yes"
     }
