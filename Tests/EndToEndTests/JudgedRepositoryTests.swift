@@ -8,9 +8,9 @@ import Testing
     private static let site = "--endpoint controllable --channel prod --reason test --to repo"
 
     /// A repository with one bundle and its deployment, all keys in one folder.
-    private static func repository() throws -> JudgedRepository {
+    private static func repository(_ options: String = "") throws -> JudgedRepository {
         let repository = try JudgedRepository()
-        try repository.run("repo init repo --keys keys")
+        try repository.run("repo init repo --keys keys \(options)")
         try publish(2, in: repository, keys: "keys")
         try repository.run("deploy controllable@2 \(site) --keys keys")
         return repository
@@ -32,6 +32,37 @@ import Testing
         for holder in holders {
             try repository.scratch.copy(repository.scratch("repo/metadata/1.root.json"), as: "\(holder)/1.root.json")
         }
+    }
+
+    /// Two of three sign roots and targets, with keys of three kinds; one leaves, another comes, and it becomes three.
+    @Test func afterRootRotationsWithThresholds() throws {
+        let repository = try JudgedRepository()
+        let holders = [("alice", "ed25519"), ("bob", "rsa-3072"), ("carol", "ecdsa-p384"), ("dave", "ecdsa-p256")]
+        for (name, type) in holders { try Self.holder(name, "root", type, in: repository) }
+        let keys = ["root", "targets"].flatMap { role in
+            holders.dropLast().map { "--key \(role)=\($0.0)=\($0.0)/root.pub" }
+        }
+        let thresholds = "--threshold root=2 --threshold targets=2"
+        try repository.run("repo init repo --keys alice \(keys.joined(separator: " ")) \(thresholds)")
+        for role in ["root", "targets"] { try repository.run("repo sign repo/proposals/1.\(role).json --keys bob") }
+        try repository.run("repo commit repo --keys alice")
+        try Self.handOutTheRoot(to: holders.map(\.0), in: repository)
+        try Self.publish(2, in: repository, keys: "alice")
+        let before = try repository.judge()
+        #expect(before.versions["root"] == 1)
+
+        try repository.run("repo rotate repo --role root --old carol --new dave=dave/root.pub --keys alice")
+        #expect(try repository.judge().versions["root"] == 1)
+        for holder in ["bob", "dave"] { try repository.run("repo sign repo/proposals/2.root.json --keys \(holder)") }
+        try repository.run("repo commit repo --keys alice")
+        #expect(try repository.judge().versions["root"] == 2)
+
+        try repository.run("repo delegate repo --role root --threshold 3 --keys alice")
+        for holder in ["bob", "dave"] { try repository.run("repo sign repo/proposals/3.root.json --keys \(holder)") }
+        try repository.run("repo commit repo --keys alice")
+        let after = try repository.judge()
+        #expect(after.versions["root"] == 3)
+        #expect(after.targets == before.targets)
     }
 
     /// Each role's key was stolen, and is replaced; what a thief signs from then on is nothing to anybody.
@@ -104,5 +135,17 @@ import Testing
         try repository.run("repo commit repo --keys keys")
         let after = try repository.judge()
         #expect(Set(after.targets).subtracting(before.targets) == ["deployments/prod/controllable/2.json"])
+    }
+
+    @Test(arguments: ["ecdsa-p256", "ecdsa-p384", "ed25519", "rsa-3072"])
+    func withKeysOfOneKind(type: String) throws {
+        let repository = try Self.repository("--key-type \(type)")
+        let before = try repository.judge()
+        for role in ["root", "timestamp", "bundles"] {
+            try repository.run("repo rotate repo --role \(role) --keys keys")
+        }
+        let after = try repository.judge()
+        #expect(after.targets == before.targets)
+        #expect((after.versions["root"] ?? 0) == 3)
     }
 }
