@@ -81,7 +81,13 @@ extension Registry {
         var rotated = Rotated(role: role, old: replaced, new: replacement, effect: effect)
         if new == nil { rotated.newKey = next.path }
         // Until it is in the repository the old key signs.
-        guard effect.waiting == nil else { return rotated }
+        if let waiting = effect.waiting {
+            // What others may have signed is restored first, and not signed as it is.
+            if restoration == nil {
+                rotated.content = try proposeContent(of: role, following: waiting, keys: keys)
+            }
+            return rotated
+        }
         try reopen()
         if new == nil
             || replaced.map({ old in (try? keys.publicKey(of: role)).map { old.isSameKey($0) } ?? false }) == true

@@ -13,6 +13,8 @@ package struct Registry {
     package let now: UTCTime
     package let storage: any RepositoryStorage
     let blobs: BlobStorage
+    /// A proposal that is taken for granted, so that what follows it can be proposed beside; nothing is published then.
+    var followed: Proposal?
 
     /// What messages call the repository, and commands take for it.
     package var name: String { storage.name }
@@ -60,7 +62,10 @@ package struct Registry {
     }
 
     /// What was written anew for other publishers' sake is lost with the old view.
-    mutating func reopen() throws { editor = try RepositoryEditor(opening: storage) }
+    mutating func reopen() throws {
+        editor = try RepositoryEditor(opening: storage)
+        if let followed { editor = try editor.assuming(followed) }
+    }
 }
 
 func targetPath(_ text: String) throws(RepositoryError) -> TargetPath {

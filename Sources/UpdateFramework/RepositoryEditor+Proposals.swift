@@ -3,8 +3,13 @@ internal import JSON
 /// Staged versions that wait for signatures, in the repository's folder `proposals` or in files of their own.
 extension RepositoryEditor {
     /// A staged version with all that its signers need to judge it.
-    package func proposal(_ staged: StagedVersion, attachments: [[UInt8]] = []) throws -> Proposal {
+    package func proposal(
+        _ staged: StagedVersion,
+        _ documents: [NewDocument]? = nil,
+        attachments: [[UInt8]] = []
+    ) throws -> Proposal {
         var context = ProposalContext(roots: try (1...root.body.version).map { try metadata(.root, version: $0) })
+        context.assumed = assumed.intersection(delegators(over: staged.role) + [.root])
         if staged.role != .root {
             for role in delegators(over: staged.role) {
                 guard let version = roles[role]?.version else { continue }
@@ -18,13 +23,17 @@ extension RepositoryEditor {
         return Proposal(
             metadata: staged.metadata,
             context: context,
-            documents: try documents(of: staged),
+            documents: try documents ?? self.documents(of: staged),
             attachments: attachments
         )
     }
 
-    /// What the staged version lists anew: handed over with it, or stored already.
-    private func documents(of staged: StagedVersion) throws -> [NewDocument] {
+    /// The most that is brought along of what is listed already.
+    private static let repeatedBytes = 8 << 20
+
+    /// What the staged version lists anew: handed over with it, or stored already. Where others have to sign now than the
+    /// version before, also what that one lists, as far as there is room: they haven't read it.
+    package func documents(of staged: StagedVersion) throws -> [NewDocument] {
         guard case .targets(let metadata) = staged.metadata else { return [] }
         var documents = staged.documents.filter { metadata.body.targets[$0.path.text]?.hashes == $0.file.hashes }
         let known = roles[staged.role]?.targets ?? [:]
@@ -35,6 +44,20 @@ extension RepositoryEditor {
                 let bytes = try storage.read(Self.place(of: path, file), limitBytes: file.length)
             else { throw ProposalError.documentMissing(path: text) }
             documents.append(NewDocument(bytes, as: path))
+        }
+        guard needSignature[staged.role] != nil else { return documents }
+        let brought = Set(documents.map(\.path.text))
+        var room = Self.repeatedBytes
+        for (text, file) in metadata.body.targets.sorted(by: { $0.key < $1.key })
+        where file.length <= room && !brought.contains(text) {
+            guard let path = TargetPath(text),
+                let bytes = try storage.read(Self.place(of: path, file), limitBytes: file.length),
+                String(validating: bytes, as: UTF8.self) != nil
+            else { continue }
+            let document = NewDocument(bytes, as: path)
+            guard document.file.hashes == file.hashes else { continue }
+            room -= bytes.count
+            documents.append(document)
         }
         return documents
     }
@@ -61,11 +84,34 @@ extension RepositoryEditor {
         return found.sorted { ($0 == .targets ? 0 : 1, $0) < ($1 == .targets ? 0 : 1, $1) }
     }
 
-    /// Those who must sign a proposal, as the repository is now.
+    /// Those who must sign a proposal, as the repository is now, or will be once it has what the proposal follows.
     package func authorities(over proposal: Proposal) -> [SigningAuthority] {
         switch proposal.metadata {
-        case .root(let document): SigningAuthority.overRoot(document.body, after: root.body)
-        case .targets: authorities(over: proposal.role)
+        case .root(let document): return SigningAuthority.overRoot(document.body, after: root.body)
+        case .targets:
+            let awaited = awaited(by: proposal)
+            guard !awaited.isEmpty else { return authorities(over: proposal.role) }
+            var (root, delegators) = (root.body, roles)
+            for metadata in awaited {
+                switch metadata {
+                case .root(let document): root = document.body
+                case .targets(let document): delegators[document.role] = document.body
+                }
+            }
+            return SigningAuthority.over(proposal.role, root: root, delegators: delegators)
+        }
+    }
+
+    /// What a proposal follows and the repository doesn't have yet.
+    package func awaited(by proposal: Proposal) -> [StagedMetadata] {
+        proposal.context.assumed.sorted().compactMap { role in
+            let bytes =
+                role == .root
+                ? proposal.context.roots.last : proposal.context.delegators.first { $0.role == role }?.bytes
+            guard let bytes, let metadata = try? StagedMetadata(parsing: bytes, as: role, limits: limits),
+                metadata.version >= nextVersion(of: role)
+            else { return nil }
+            return metadata
         }
     }
 
@@ -91,13 +137,12 @@ extension RepositoryEditor {
         guard version <= next else { throw ProposalError.gap(role: role, version: version, next: next) }
         guard version == next else { throw stale("the repository has version \(next - 1) of it") }
         guard role != .root else { return }
-        guard !authorities(over: role).isEmpty else {
-            guard proposal.context.assumed.isEmpty else {
-                let missing = ["nobody delegates to it yet"]
-                throw ProposalError.incomplete(role: role, version: version, missing: missing)
-            }
-            throw stale("nobody delegates to \(role) any more")
+        let awaited = awaited(by: proposal)
+        guard awaited.isEmpty else {
+            let missing = awaited.map { "it follows \($0.role) version \($0.version), which is not there yet" }
+            throw ProposalError.incomplete(role: role, version: version, missing: missing)
         }
+        guard !authorities(over: role).isEmpty else { throw stale("nobody delegates to \(role) any more") }
         let previous = proposal.context.previous.map { FileHashes(of: $0) }
         guard previous == files[role]?.hashes else {
             let newest = roles[role].map { "version \($0.version)" } ?? "nothing"
@@ -132,6 +177,25 @@ extension RepositoryEditor {
         var copy = self
         copy.storage = RehearsalStorage(storage)
         return copy
+    }
+
+    /// The repository as it will be once a proposal is taken, whoever has yet to sign it, in memory only: to make what has
+    /// to follow. As it is where the proposal isn't for the next version.
+    package func assuming(_ proposal: Proposal) throws -> RepositoryEditor {
+        guard proposal.version == nextVersion(of: proposal.role) else { return self }
+        var copy = rehearsing()
+        copy.assumed.insert(proposal.role)
+        try copy.create(proposal.metadata.encoded(), proposal.role, version: proposal.version)
+        if case .root(let document) = proposal.metadata { copy.root = document }
+        (copy.roles, copy.files, copy.needSignature, copy.rejected) = ([:], [:], [:], [])
+        try copy.readTargets(try Self.versions(in: copy.storage))
+        return copy
+    }
+
+    /// Roles whose content has to be signed anew once a proposal is taken that all have signed who must.
+    package func left(unsignedBy proposal: Proposal) throws -> Set<RoleName> {
+        let before = Set(needSignature.keys)
+        return Set(try assuming(proposal).needSignature.keys).subtracting(before)
     }
 
     /// Begins a repository with a proposed first root, where all have signed it who must.

@@ -17,6 +17,9 @@ package struct RepositoryEditor {
     package internal(set) var needSignature: [RoleName: String]
     /// Files that are not what their names say, or not signed as they must be, with the reason. They are not used.
     package internal(set) var rejected: [(file: String, reason: String)]
+    /// Roles of which a proposed version is taken for granted that not all have signed who must: what follows it can be
+    /// made. Never of a repository that is written to.
+    package internal(set) var assumed: Set<RoleName>
 
     var storage: any RepositoryStorage
     let limits: UpdateLimits
@@ -34,6 +37,7 @@ package struct RepositoryEditor {
         files = [:]
         needSignature = [:]
         rejected = []
+        assumed = []
         highestVersions = [:]
     }
 

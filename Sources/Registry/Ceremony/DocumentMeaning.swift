@@ -227,15 +227,17 @@ extension Registry {
 
     /// What the documents of a staged version refer to, so that its signer can be told more than digests: manifests,
     /// deployments, and the documents in whose places they come.
-    func attachments(of staged: StagedVersion) throws -> [[UInt8]] {
+    func attachments(of staged: StagedVersion, _ documents: [NewDocument]) throws -> [[UInt8]] {
         let known = editor.roles[staged.role]?.targets ?? [:]
         let found = RoleLookup(editor.roles)
         var references: Set<SHA256Digest> = []
         var attachments: [[UInt8]] = []
-        for document in staged.documents {
+        for document in documents {
             let path = document.path.text
             references.formUnion(Self.references(of: document))
-            if let old = known[path] ?? found.find(path)?.file, let bytes = try? self.document(path, old) {
+            if let old = known[path] ?? found.find(path)?.file, old.hashes != document.file.hashes,
+                let bytes = try? self.document(path, old)
+            {
                 attachments.append(bytes)
                 // Of revocations that are taken back, too.
                 let before = NewDocument(bytes, as: document.path)

@@ -105,7 +105,14 @@ private struct Intake {
             for (index, candidate) in open.enumerated() {
                 do {
                     if try !editor.hasTaken(candidate.first) {
-                        try editor.accept(try candidate.merged(by: editor.authorities(over: candidate.first)))
+                        let merged = try candidate.merged(by: editor.authorities(over: candidate.first))
+                        if !candidate.isGiven, let held = try held(merged, editor, open) {
+                            problems[index] = held
+                            continue
+                        }
+                        try editor.accept(merged)
+                        // Whom it trusts shows when all is read anew.
+                        try editor.reread()
                     }
                 } catch let error as RepositoryError {
                     if case .changedMeanwhile = error { throw error }
@@ -137,6 +144,42 @@ private struct Intake {
                 report.left.append(TakenProposals.Left(place: candidate.place, reason: reason))
             }
         }
+    }
+}
+
+/// A proposal that is signed by all who must, and would leave content in effect without the signatures that it needs.
+private struct HeldProposal: ExplainedError {
+    let role: RoleName
+    let version: Int
+    /// Those that have to be taken with it.
+    let followers: [WaitingProposal]
+
+    var message: String {
+        "\(role) version \(version) is signed by all who must, and taken together with what follows it: "
+            + followers.flatMap(\.sentences).joined(separator: "; ")
+    }
+
+    var hint: String? { "--proposal FILE takes it alone" }
+    var exitCode: ExitCode { .signatureInvalid }
+}
+
+extension Intake {
+    /// Why a proposal waits that is complete: others wait for the same commit, and without them nothing new could come
+    /// into effect. Nil where nothing holds it.
+    private func held(_ merged: Proposal, _ editor: RepositoryEditor, _ open: [Candidate]) throws -> HeldProposal? {
+        guard editor.standing(of: merged).isComplete, (try? editor.checkFollows(merged)) != nil else { return nil }
+        let unsigned = try editor.left(unsignedBy: merged)
+        guard !unsigned.isEmpty else { return nil }
+        let next = try editor.assuming(merged)
+        let followers = try open.compactMap { candidate -> WaitingProposal? in
+            guard unsigned.contains(candidate.first.role) else { return nil }
+            let follower = try candidate.merged(by: next.authorities(over: candidate.first))
+            let standing = next.standing(of: follower)
+            let isStale = (try? next.checkFollows(follower)) == nil
+            return standing.isComplete || isStale ? nil : WaitingProposal(place: candidate.place, standing: standing)
+        }
+        guard !followers.isEmpty else { return nil }
+        return HeldProposal(role: merged.role, version: merged.version, followers: followers)
     }
 }
 
@@ -203,7 +246,10 @@ extension WaitingProposal {
     package var sentences: [String] {
         let asking = standing.authorities.filter { $0.lacking > 0 }
         guard !asking.isEmpty else {
-            return ["\(standing.role) version \(standing.version): nobody delegates to it yet"]
+            let reason =
+                standing.isComplete
+                ? "signed by all who must, and follows a version that is not there yet" : "nobody delegates to it yet"
+            return ["\(standing.role) version \(standing.version): \(reason)"]
         }
         return asking.map { "\(standing.role) version \(standing.version): \($0.sentence)" }
     }

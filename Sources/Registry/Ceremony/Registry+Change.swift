@@ -121,7 +121,7 @@ extension Registry {
         var staged = staged
         let fresh = try staged.sign(with: try keys.signers(among: staged.wanted) + signers)
         if fresh.isEmpty, !mayBeUnsigned { throw try missingKey(of: role, keys) }
-        guard !staged.standing.isComplete else {
+        guard !staged.standing.isComplete || !editor.assumed.isEmpty else {
             try editor.accept(staged)
             return .published(version: staged.version)
         }

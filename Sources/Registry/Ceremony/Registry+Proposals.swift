@@ -11,6 +11,10 @@ extension Registry {
         RepositoryPath(components: [proposalFolder, proposal.fileName])
     }
 
+    static func place(of standing: ProposalStanding) -> RepositoryPath {
+        RepositoryPath(components: [proposalFolder, "\(standing.version).\(standing.role.storedName)"])
+    }
+
     /// A file among the proposals.
     struct StoredProposal {
         let path: RepositoryPath
@@ -48,7 +52,8 @@ extension Registry {
 
     /// A staged version with all that its signers need to judge it.
     package func proposal(_ staged: StagedVersion) throws -> Proposal {
-        try editor.proposal(staged, attachments: try attachments(of: staged))
+        let documents = try editor.documents(of: staged)
+        return try editor.proposal(staged, documents, attachments: try attachments(of: staged, documents))
     }
 
     /// Puts a staged version among the repository's proposals, or adds its signatures to the one that says the same.
@@ -61,7 +66,7 @@ extension Registry {
         if let old, let waiting = try? Proposal(parsing: old, place: path.description) {
             if waiting.saysTheSame(as: proposal) {
                 try proposal.merge(waiting, by: staged.authorities)
-            } else if isFollowing(waiting) {
+            } else if isFollowing(waiting) || (editor.assumed.isEmpty && !editor.awaited(by: waiting).isEmpty) {
                 throw ProposalError.waiting(role: waiting.role, version: waiting.version, place: path.description)
             }
         }
@@ -79,7 +84,17 @@ extension Registry {
         let name = "\(editor.nextVersion(of: role.name)).\(role.name.storedName)"
         let path = RepositoryPath(components: [Self.proposalFolder, name])
         guard try storage.status(of: path) != nil else { return nil }
+        let taken = try Self.readProposal(path, in: storage).flatMap { try? Proposal(parsing: $0, place: name) }
         try storage.remove(path)
+        // Nothing can follow it any more.
+        for stored in try Self.storedProposals(in: storage).proposals {
+            let awaited = editor.awaited(by: stored.proposal)
+            if let taken,
+                awaited.contains(where: { $0.role == taken.role && $0.signedBytes == taken.metadata.signedBytes })
+            {
+                try storage.remove(stored.path)
+            }
+        }
         return path.description
     }
 

@@ -224,9 +224,13 @@ extension Registry {
         keys: KeyFolder,
         isEmptied: Bool
     ) throws -> Changed<Delegated> {
-        guard changed.effect.isPublished else { return changed }
         var result = changed.result
-        result.content = try signContent(of: result.role, keys: keys, isEmptied: isEmptied)
+        switch changed.effect {
+        case .none: return changed
+        case .published: result.content = try signContent(of: result.role, keys: keys, isEmptied: isEmptied)
+        case .proposed(let waiting):
+            result.content = try proposeContent(of: result.role, following: waiting, keys: keys, isEmptied: isEmptied)
+        }
         return Changed(result: result, effect: changed.effect)
     }
 
@@ -252,6 +256,23 @@ extension Registry {
         }.effect
         try reopen()
         return effect
+    }
+
+    /// Proposes a role's content as its delegators will ask for it once a proposal of theirs is taken: it is signed beside
+    /// that one, and taken with it.
+    func proposeContent(
+        of role: RegistryRole,
+        following waiting: WaitingProposal,
+        keys: KeyFolder,
+        isEmptied: Bool = false
+    ) throws -> ChangeEffect {
+        var view = self
+        view.followed = try ProposalFile(
+            storage,
+            Self.place(of: waiting.standing),
+            place: waiting.place
+        ).proposal
+        return try view.signContent(of: role, keys: keys, isEmptied: isEmptied)
     }
 
     /// What a role lists and is not trusted with any more.

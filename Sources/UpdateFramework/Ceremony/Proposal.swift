@@ -112,6 +112,14 @@ extension Proposal {
             notes.append(
                 "the version before is not signed as it must be now, so all is listed that this one has: \(problem)"
             )
+            if case .targets(let document) = metadata {
+                let brought = Set(documents.map(\.path.text))
+                let count = document.body.targets.filter { !brought.contains($0.key) }.count
+                if count > 0 {
+                    let what = count == 1 ? "1 document that it lists is" : "\(count) documents that it lists are"
+                    notes.append("\(what) not brought along, and described by path and digest only")
+                }
+            }
         }
         return notes
     }

@@ -22,8 +22,8 @@ enum DelegationReport {
         if let newKey = result.newKey, !arguments[trial] { terminal.notice("made the key \(newKey)") }
         if changed.effect == .none, !arguments[trial] { terminal.notice("that is so already") }
         for effect in [changed.effect, result.content] { RegistryParameters.tell(effect, in: registry.name, terminal) }
-        if changed.effect.waiting != nil, result.isNew {
-            terminal.notice("then whoever holds the key of \(result.role.text) runs `\(refresh(result, registry))`")
+        if changed.effect.waiting != nil, result.content.waiting != nil {
+            terminal.notice("both are taken by one commit")
         }
         var isCommitted = false
         if !arguments[trial], registry.hasUncommitted {
@@ -48,10 +48,6 @@ enum DelegationReport {
         ]
         let waiting = RegistryParameters.members(changed.effect, in: registry.name)
         try terminal.write(value.with(waiting), isOneOfSeveral: false)
-    }
-
-    private static func refresh(_ result: Registry.Delegated, _ registry: Registry) -> String {
-        "edgepack repo refresh \(registry.name) --role \(result.role.text) --keys KEYDIR"
     }
 
     /// `targets delegates bundles/digits/*/* to sorting: 1 of alice (4f2c91ab)`

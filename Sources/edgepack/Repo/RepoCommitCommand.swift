@@ -23,9 +23,11 @@ enum RepoCommitCommand {
             "The keeper's command. Takes what is proposed and signed by all who must, then the newest version of every "
                 + "role that is signed as it must be, and signs a snapshot of them and a timestamp. Run it at least as "
                 + "often as a timestamp is good for: boxes take nothing new by an old one.",
-            "Proposals that lack signatures stay and are named; one that --proposal names has to be complete. Where a "
-                + "role has to be signed anew after a change of keys, what is in effect is renewed and nothing new comes "
-                + "into effect; the command then ends with 11.",
+            "Proposals that lack signatures stay and are named; one that --proposal names has to be complete. One that "
+                + "changes a role's keys stays until the role's content, proposed beside it, is signed by the new ones, "
+                + "unless --proposal names it.",
+            "Where a role has to be signed anew after a change of keys, what is in effect is renewed and nothing new "
+                + "comes into effect; the command then ends with 11.",
         ],
         examples: [
             Example("Renew the timestamp, from a timer", "edgepack repo commit repo --keys keys"),
