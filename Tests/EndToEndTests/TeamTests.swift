@@ -174,6 +174,30 @@ import Testing
         #expect(try pythonTUF("bundles/digits/1/\(name)").isSuccess)
     }
 
+    /// Two sign `targets`; whoever is to approve deployments from now on signs beside them, and one commit takes both.
+    @Test func aProposedRolesHoldersSignBesideWhoDelegates() throws {
+        let commit = ["repo", "commit", "repo", "--keys", "keys"]
+        let both = ["--key", "olga=olga/olga.pub", "--key", "pavel=pavel/pavel.pub", "--threshold", "2"]
+        func sign(_ proposal: JSONValue?, _ holder: String) throws {
+            try pack(["repo", "sign", try #require(proposal?.stringValue), "--yes", "--keys", holder])
+        }
+        let first = try json(["repo", "delegate", "repo", "--role", "targets", "--keys", "keys"] + both)
+        for holder in ["olga", "pavel"] { try sign(first["content"]?["proposal"], holder) }
+        try pack(commit)
+
+        let approval = ["repo", "delegate", "repo", "--role", "deployments-prod", "--keys", "olga"] + both
+        let waiting = try json(approval)
+        let content = waiting["content"]?["proposal"]
+        #expect(content?.stringValue == "repo/proposals/2.deployments-prod.json", "\(waiting)")
+        try sign(waiting["proposal"], "pavel")
+        let held = try run(commit)
+        #expect(held.isSuccess && held.errorText.contains("missing 1 of pavel"), "\(held.errorText)")
+        try sign(content, "pavel")
+        let taken = try run(commit)
+        #expect(taken.isSuccess && taken.errorText.contains("took deployments-prod version 2"), "\(taken.errorText)")
+        try pack(["repo", "verify", "repo"])
+    }
+
     @Test func monitoringAndTheTimerNeedNoOthersKeys() throws {
         let check = ["repo", "check-expiry", "repo"]
         #expect(try run(check).isSuccess)
