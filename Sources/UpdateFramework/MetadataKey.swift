@@ -52,7 +52,7 @@ package struct MetadataKey: Sendable, Equatable {
             throw .malformed(
                 source: owner.quotedName,
                 expected: "name of a key's holder",
-                reason: "it is not 1 to \(Self.ownerLimitBytes) bytes of visible text"
+                reason: "it is not 1 to \(Self.ownerLimitBytes) bytes of visible text without ( ) , ; :"
             )
         }
         let pem = String(decoding: key.pemBytes, as: UTF8.self)
@@ -82,9 +82,11 @@ package struct MetadataKey: Sendable, Equatable {
 
     private static let ownerLimitBytes = 64
 
-    /// Whether a text can be a holder's name: 1 to 64 bytes, visible, no white space at its ends.
+    /// Whether a text can be a holder's name: 1 to 64 bytes, visible, no white space at its ends, and none of the
+    /// characters that lists of names are made with.
     package static func isOwner(_ text: String) -> Bool {
         (1...ownerLimitBytes).contains(text.utf8.count) && text.printable() == text
+            && !text.contains { "(),;:".contains($0) }
             && text.first?.isWhitespace == false && text.last?.isWhitespace == false
     }
 
@@ -97,6 +99,12 @@ package struct MetadataKey: Sendable, Equatable {
     package var label: String {
         let short = String(id.prefix(8))
         return owner.map { "\($0) (\(short))" } ?? short
+    }
+
+    /// Whether its id is the one that the specification derives from the key (section 4.2). Others' ids may be any text,
+    /// so that one id can stand for another key tomorrow.
+    package var hasDerivedID: Bool {
+        (try? CanonicalText(json)).map { SHA256.digest($0.bytes).hex == id } ?? false
     }
 
     /// What makes the key this key, under whatever ids and names it stands; nil for a key that verifies nothing.

@@ -1,3 +1,4 @@
+internal import Diagnostics
 package import JSON
 
 /// What a table of metadata says of one name.
@@ -14,14 +15,19 @@ package protocol MetadataTableEntry: Sendable, Equatable {
 package struct MetadataTable<Entry: MetadataTableEntry>: Sendable {
     private enum Storage: Sendable {
         case text(CanonicalObject)
-        case entries([String: Entry])
+        // By exact text: two spellings of one letter are two names.
+        case entries([ExactText: Entry])
     }
 
     private var storage: Storage
 
     package init() { storage = .entries([:]) }
 
-    package init(_ entries: [String: Entry]) { storage = .entries(entries) }
+    package init(_ entries: [String: Entry]) {
+        self.init(exact: Dictionary(entries.map { (ExactText($0.key), $0.value) }) { first, _ in first })
+    }
+
+    private init(exact entries: [ExactText: Entry]) { storage = .entries(entries) }
 
     /// Every entry is read once, so that it is known to be as it should be.
     init(_ object: CanonicalObject, path: String) throws(JSONError) {
@@ -45,20 +51,20 @@ package struct MetadataTable<Entry: MetadataTableEntry>: Sendable {
         get {
             switch storage {
             case .text(let object): object[name].flatMap { try? Entry($0, path: name) }
-            case .entries(let entries): entries[name]
+            case .entries(let entries): entries[ExactText(name)]
             }
         }
         set {
-            var entries = dictionary
+            var entries = exact
             storage = .entries([:])
-            entries[name] = newValue
+            entries[ExactText(name)] = newValue
             storage = .entries(entries)
         }
     }
 
-    package var dictionary: [String: Entry] {
+    private var exact: [ExactText: Entry] {
         switch storage {
-        case .text: Dictionary(map { ($0.key, $0.value) }) { first, _ in first }
+        case .text: Dictionary(map { (ExactText($0.key), $0.value) }) { first, _ in first }
         case .entries(let entries): entries
         }
     }
@@ -66,12 +72,12 @@ package struct MetadataTable<Entry: MetadataTableEntry>: Sendable {
     package var keys: some Collection<String> {
         switch storage {
         case .text(let object): (0..<object.count).map { object[$0].name }
-        case .entries(let entries): Array(entries.keys)
+        case .entries(let entries): entries.keys.map(\.text)
         }
     }
 
     package func filter(_ isIncluded: ((key: String, value: Entry)) throws -> Bool) rethrows -> MetadataTable {
-        MetadataTable(try dictionary.filter { try isIncluded(($0.key, $0.value)) })
+        MetadataTable(exact: try exact.filter { try isIncluded(($0.key.text, $0.value)) })
     }
 
     var json: JSONValue {
@@ -79,7 +85,7 @@ package struct MetadataTable<Entry: MetadataTableEntry>: Sendable {
         switch storage {
         case .text(let object): .object(object.json)
         case .entries(let entries):
-            .object(JSONObject(entries.sorted { $0.key < $1.key }.map { ($0.key, $0.value.json) }))
+            .object(JSONObject(entries.sorted { $0.key < $1.key }.map { ($0.key.text, $0.value.json) }))
         }
     }
 }
@@ -88,10 +94,10 @@ extension MetadataTable: Sequence {
     package struct Iterator: IteratorProtocol {
         fileprivate let table: MetadataTable
         fileprivate var index = 0
-        fileprivate var entries: Dictionary<String, Entry>.Iterator?
+        fileprivate var entries: Dictionary<ExactText, Entry>.Iterator?
 
         package mutating func next() -> (key: String, value: Entry)? {
-            guard case .text(let object) = table.storage else { return entries?.next().map { ($0.key, $0.value) } }
+            guard case .text(let object) = table.storage else { return entries?.next().map { ($0.key.text, $0.value) } }
             while index < object.count {
                 let (name, value) = object[index]
                 index += 1

@@ -115,6 +115,10 @@ extension MetadataKey {
         var keys: [String: MetadataKey] = [:]
         for index in 0..<listed.count {
             let (id, value) = listed[index]
+            // Texts that are equal without having the same bytes: others would see two keys here.
+            guard keys[id] == nil else {
+                throw .unexpected(path: "\(path).keys", problem: "two ids differ in their spelling only")
+            }
             keys[id] = try MetadataKey(id: id, value, path: "\(path).keys.\(id)")
         }
         return keys

@@ -13,6 +13,19 @@ package enum DocumentMeaning {
         if let location = BundleLocation(path: change.path) { return bundle(change, at: location) }
         // Nothing but its custom metadata has changed, which these documents don't have.
         guard let contents = change.contents else { return nil }
+        guard let words = document(change, contents, attachments, named) else { return nil }
+        guard let custom = change.new?.custom, change.old?.custom != custom else { return words }
+        return words + [
+            "with custom metadata \(String(decoding: JSONValue.object(custom).compactBytes(), as: UTF8.self))"
+        ]
+    }
+
+    private static func document(
+        _ change: DocumentChange,
+        _ contents: [UInt8],
+        _ attachments: [SHA256Digest: [UInt8]],
+        _ named: Named
+    ) -> [String]? {
         if let location = DeploymentLocation(path: change.path) {
             return deployment(contents, at: location, named)
         }
@@ -21,7 +34,10 @@ package enum DocumentMeaning {
         }
         if let location = AcceptanceLocation(path: change.path) { return acceptance(contents, at: location) }
         if change.path == Revocations.path {
-            return revocations(contents, before: change.old?.hashes.sha256.flatMap { attachments[$0] }, named)
+            let before = change.old?.hashes.sha256.flatMap { attachments[$0] }
+            let words = revocations(contents, before: before, named)
+            guard change.old != nil, before == nil else { return words }
+            return words + ["what was revoked before is not here: all of it that isn't named above is allowed again"]
         }
         if change.path == RegistryPolicy.path { return policy(contents) }
         return nil

@@ -47,9 +47,16 @@ extension Proposal {
             if change.old?.custom != new.custom {
                 words.append("  with custom metadata \(new.custom.map { text(.object($0)) } ?? "taken away")")
             }
-            if let contents = change.contents, contents.count <= 2_000 {
-                words.append("  in full: \(String(decoding: contents, as: UTF8.self))")
+            if let contents = change.contents {
+                words.append(
+                    contents.count <= 2_000
+                        ? "  in full: \(String(decoding: contents, as: UTF8.self))"
+                        : "  it has no words here, and \(contents.count) bytes are too much to show"
+                )
             }
+        }
+        if change.contents == nil, change.old?.hashes != new.hashes {
+            words.append("  its content is not here: whoever signs this signs it unseen")
         }
         words += otherWords(change.old?.json, new.json, known: ["length", "hashes", "custom"], "  of it ")
         // Kinds of digests that nobody here judges by are signed all the same.
@@ -104,6 +111,9 @@ private struct KeyWords {
             let names = keys.map(\.label).joined(separator: ", ")
             return "signed by \(roleKeys.threshold) of \(keys.count): \(names.isEmpty ? "nobody" : names)"
         }
+
+        /// In full: eight digits can be had by trying.
+        func ids(before indent: String) -> [String] { keys.map { "\(indent)\($0.label) has the key id \($0.id)" } }
     }
 
     let role: String
@@ -111,7 +121,7 @@ private struct KeyWords {
     let new: Signers
 
     var sentences: [String] {
-        guard let old else { return ["\(role): \(new.sentence)"] + others }
+        guard let old else { return ["\(role): \(new.sentence)"] + new.ids(before: "\(role): ") + others }
         var words: [String] = []
         let added = new.keys.filter { !old.keys.contains($0) }
         let removed = old.keys.filter { !new.keys.contains($0) }
@@ -181,6 +191,7 @@ private struct DelegationWords {
             let signers = KeyWords.Signers(role.keys, new?.keys ?? [:])
             guard let earlier = earlierRoles[role.name] else {
                 words.append("delegates to \(role.name), \(place(index, after)): \(scope(role)), \(signers.sentence)")
+                words += signers.ids(before: "  ")
                 if role.isTerminating { words.append("  what \(role.name) doesn't list is looked for nowhere else") }
                 words += otherWords(nil, .object(role.members), known: Self.known, "\(role.name): ")
                 continue

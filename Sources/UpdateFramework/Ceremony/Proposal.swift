@@ -82,7 +82,9 @@ extension Proposal {
                 throw ProposalError.notVerified(role: role, version: version, reason: error.message)
             }
         }
-        try checkDocuments(known: try previousTargets(limits))
+        try checkKeys(since: verified.previous)
+        let known = verified.previous?.targets ?? [:]
+        try checkDocuments(known: known, mayLackSome: verified.previous == nil && isTooMuchToBring)
         return Review(
             authorities: verified.authorities,
             standing: metadata.standing(by: verified.authorities),
@@ -91,11 +93,25 @@ extension Proposal {
         )
     }
 
-    private func previousTargets(_ limits: UpdateLimits) throws(UpdateError) -> MetadataTable<TargetFile> {
-        guard role != .root, let bytes = context.previous,
-            case .targets(let document) = try StagedMetadata(parsing: bytes, as: role, limits: limits)
-        else { return [:] }
-        return document.body.targets
+    /// The most that is brought along of documents that were listed before, in all.
+    static let repeatedBytes = 8 << 20
+
+    private var isTooMuchToBring: Bool {
+        var room = Self.repeatedBytes
+        for (_, file) in metadata.targets {
+            guard file.length <= room else { return true }
+            room -= file.length
+        }
+        return false
+    }
+
+    /// Throws where a new key stands under an id that isn't derived from it: words name keys by their ids.
+    private func checkKeys(since previous: StagedMetadata?) throws(ProposalError) {
+        let known = previous?.keys ?? [:]
+        for (id, key) in metadata.keys where known[id] != key && !key.hasDerivedID {
+            let reason = "the key \(id.printable()) has an id that isn't the digest of the key"
+            throw .notVerified(role: role, version: version, reason: reason)
+        }
     }
 
     private func notes(_ verified: VerifiedContext) -> [String] {
@@ -108,9 +124,14 @@ extension Proposal {
         for role in context.assumed.sorted() {
             notes.append("it can only follow a version of \(role) that is itself not signed by all who must")
         }
+        if let previous = verified.previous, previous.version + 1 < version {
+            notes.append(
+                "it is compared with version \(previous.version); what versions after that one said is not known here"
+            )
+        }
         if let problem = verified.previousProblem {
             notes.append(
-                "the version before is not signed as it must be now, so all is listed that this one has: \(problem)"
+                "the version before can't be relied on, so all is listed that this one has: \(problem)"
             )
             if case .targets(let document) = metadata {
                 let brought = Set(documents.map(\.path.text))
@@ -125,7 +146,9 @@ extension Proposal {
     }
 
     /// Throws unless the documents are what the metadata lists, and all are there that it lists and `known` doesn't.
-    func checkDocuments(known: MetadataTable<TargetFile>) throws(ProposalError) {
+    ///
+    /// - Parameter mayLackSome: all of them would be too much; the words say of each that it isn't there.
+    func checkDocuments(known: MetadataTable<TargetFile>, mayLackSome: Bool = false) throws(ProposalError) {
         guard case .targets(let metadata) = metadata else {
             guard documents.isEmpty else {
                 throw .wrongDocument(path: documents[0].path.text, reason: "stands beside a root, which lists none")
@@ -149,6 +172,7 @@ extension Proposal {
                 throw .wrongDocument(path: path, reason: "is not what the metadata lists: \(error.message)")
             }
         }
+        guard !mayLackSome else { return }
         for (path, file) in metadata.body.targets.sorted(by: { $0.key < $1.key })
         where !brought.contains(ExactText(path)) && known[path]?.hashes != file.hashes {
             throw .documentMissing(path: path)

@@ -162,7 +162,10 @@ extension ProposalContext {
     ) throws -> VerifiedContext {
         var previous: StagedMetadata?
         var problem: String?
-        if let bytes = self.previous {
+        if self.previous != nil, !assumed.isEmpty {
+            // Whoever made it up may have made up the version before, too, signed by keys that were made up.
+            problem = "those who name its keys have not signed that yet"
+        } else if let bytes = self.previous {
             let document = try StagedMetadata(parsing: bytes, as: staged.role, limits: limits)
             do {
                 try document.verify(authorities)

@@ -31,6 +31,19 @@ package enum StagedMetadata: Sendable {
 
     package var version: Int { header.version }
 
+    /// What it lists; nothing, of a root.
+    var targets: MetadataTable<TargetFile> {
+        if case .targets(let document) = self { document.body.targets } else { [:] }
+    }
+
+    /// The keys that it names, by their ids.
+    var keys: [String: MetadataKey] {
+        switch self {
+        case .root(let document): document.body.keys
+        case .targets(let document): document.body.delegations?.keys ?? [:]
+        }
+    }
+
     /// What the signatures are over.
     package var signedBytes: [UInt8] {
         switch self {
