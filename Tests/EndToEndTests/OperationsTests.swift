@@ -31,19 +31,17 @@ import Testing
     }
 
     /// What the page takes for given: bundles that CI has built, an object store, our programs on the path.
-    private static func surroundings(_ scratch: Scratch, _ store: ObjectStore) throws -> [String: String] {
+    private static func surroundings(_ scratch: Scratch) throws -> [String: String] {
         let project = "\(Programs.repository)/examples/digits"
         for version in ["1", "2"] { try Programs.pack("build", project, "-o", scratch("dist"), "--version", version) }
-        try store.makeBucket("models")
-        var environment = Programs.environment.merging(store.environment) { _, new in new }
+        var environment = try ObjectStore.shared.get().environment
         environment["PATH"] = "\(FileSystem.parent(of: Programs.edgepack)):\(environment["PATH"] ?? "/usr/bin:/bin")"
         return environment
     }
 
-    @Test func everyCommandOfThePageWorksInItsOrder() throws {
+    @Test(.objectStore) func everyCommandOfThePageWorksInItsOrder() throws {
         let scratch = try Scratch()
-        let store = try ObjectStore()
-        let environment = try Self.surroundings(scratch, store)
+        let environment = try Self.surroundings(scratch)
         let blocks = try Self.blocks()
         try #require(blocks.count > 20)
         for block in blocks {
@@ -53,10 +51,8 @@ import Testing
                 in: scratch.path,
                 environment: environment
             )
-            try #require(
-                result.isSuccess,
-                "docs/operations.md, line \(block.line): \(block.script)\n\(result.outputText)\(result.errorText)"
-            )
+            let told = "\(result.outputText)\(result.errorText)"
+            try #require(result.isSuccess, "docs/operations.md, line \(block.line): \(block.script)\n\(told)")
         }
     }
 }
