@@ -101,8 +101,9 @@ extension ProposalContext {
             }
             if assumed.contains(.root), index == roots.count - 1 {
                 // Nobody has to have signed it yet; it is what the proposal would follow.
-                // A first one is the trusted one where it says the same; where none is trusted yet, nothing can be said.
-                if index == 0 { isPinned = trusted == nil || trusted == document.signedBytes }
+                // A first one is the trusted one where it says the same; where none is trusted yet, nothing can be said,
+                // and only the first version of a role can stand on that.
+                if index == 0 { isPinned = trusted.map { $0 == document.signedBytes } ?? (staged.version == 1) }
             } else {
                 for authority in SigningAuthority.overRoot(document.body, after: newest?.body) {
                     try document.verify(authority)
@@ -111,7 +112,7 @@ extension ProposalContext {
             }
             newest = document
         }
-        if roots.isEmpty { isPinned = trusted == nil || trusted == staged.signedBytes }
+        if roots.isEmpty { isPinned = trusted.map { $0 == staged.signedBytes } ?? (staged.version == 1) }
         guard isPinned else {
             guard pinned != nil else {
                 throw ProposalError.noTrustedRoot(role: staged.role, version: staged.version)
