@@ -158,7 +158,7 @@ private struct StaticRepository {
         // As it was before a member was added: the id stays, and is the digest of nothing now.
         online.rename()
         online.object.set(
-            "gcpkms:projects/example/locations/global/keyRings/root/cryptoKeys/timestamp",
+            "gcpkms:projects/example/locations/global/keyRings/tuf/cryptoKeys/timestamp",
             "x-tuf-on-ci-online-uri"
         )
         let team = try CaseSigner()
