@@ -78,7 +78,8 @@ private struct Intake {
         candidates.sort { $0.order < $1.order }
     }
 
-    /// Throws `differing` where one that was handed over says something else than another for the same version.
+    /// Throws `differing` where two that were handed over say different things for the same version. One of the repository's
+    /// that says something else than what was handed over is left: whoever may write there must not stop anybody.
     private mutating func add(_ copy: Candidate.Copy) throws {
         if let index = candidates.firstIndex(where: { $0.first.saysTheSame(as: copy.proposal) }) {
             candidates[index].copies.append(copy)
@@ -88,7 +89,12 @@ private struct Intake {
             $0.first.role == copy.proposal.role && $0.first.version == copy.proposal.version && $0.isGiven
         }
         guard rival == nil else {
-            throw ProposalError.differing(role: copy.proposal.role, version: copy.proposal.version)
+            guard copy.path != nil else {
+                throw ProposalError.differing(role: copy.proposal.role, version: copy.proposal.version)
+            }
+            let reason = "another one for \(copy.proposal.role) version \(copy.proposal.version) was handed over"
+            report.left.append(TakenProposals.Left(place: copy.place, reason: reason))
+            return
         }
         candidates.append(Candidate(copies: [copy]))
     }
