@@ -259,6 +259,44 @@ private final class SharedRegistry {
         }
     }
 
+    @Test func aRivalInTheRepositoryStopsNobody() throws {
+        let shared = try SharedRegistry()
+        let path = shared.scratch("root.json")
+        try shared.rootProposal(path)
+        for holder in [shared.alice, shared.carol] { _ = try shared.sign(path, by: holder) }
+        let registry = try shared.open(now: SampleRegistry.now.advanced(by: .seconds(61)))
+        let rival = try registry.proposal(try registry.stageRenewal(of: .root))
+        #expect(try registry.storage.create(try rival.encoded(), at: Registry.place(of: rival)))
+        let taken = try shared.commit([try ProposalFile(path).given])
+        #expect(taken.taken == [TakenProposals.Taken(role: "root", version: 3)])
+        let reason = "another one for root version 3 was handed over"
+        #expect(taken.left == [TakenProposals.Left(place: "proposals/3.root.json", reason: reason)])
+        #expect(try shared.proposals() == ["3.root.json"])
+    }
+
+    @Test func whatNamesABlobThatIsGoneIsRefused() throws {
+        let shared = try SharedRegistry()
+        let bundle = try shared.sample.publishAndCommit(try shared.sample.bundle("1"))
+        var registry = try shared.open()
+        let listed = try #require(registry.editor.roles[RegistryRole.bundles.name]?.targets.first { _ in true })
+        let (path, file) = (listed.key, listed.value)
+        _ = try registry.change(.bundles, keys: shared.keeper) { _ in
+            Registry.Change(result: ()) { $0.targets[path] = nil }
+        }
+        try registry.reopen()
+        let expires = SampleRegistry.now.advanced(by: .seconds(86_400))
+        var staged = try registry.editor.stage(RegistryRole.bundles.name, expires: expires) { $0.targets[path] = file }
+        _ = try staged.sign(with: try shared.keeper.signers(among: staged.wanted))
+        let given = GivenProposal(place: "bundles.json", proposal: try registry.proposal(staged))
+        let blob = "\(shared.folder)/\(bundle.record.archive.path)"
+        try FileSystem.rename(blob, to: "\(blob).away")
+        #expect(throws: RegistryError.blobMissing(digest: bundle.record.archive.digest, neededBy: path)) {
+            try shared.commit([given])
+        }
+        try FileSystem.rename("\(blob).away", to: blob)
+        #expect(try shared.commit([given]).taken.map(\.role) == ["bundles"])
+    }
+
     @Test func whatWasGivenAndCantBeTakenLeavesAllAsItWas() throws {
         let shared = try SharedRegistry()
         try shared.sample.publishAndCommit(try shared.sample.bundle("1"))

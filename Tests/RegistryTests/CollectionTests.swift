@@ -163,6 +163,19 @@ import WallClock
         try expectWhole()
     }
 
+    /// Whole, it may name any blob.
+    @Test func noBlobGoesWhereAProposalCanNotBeRead() throws {
+        let blob = try sample.registry.blobs.store(Array("theirs".utf8))
+        try FileSystem.createDirectories("\(sample.folder)/proposals")
+        let place = "\(sample.folder)/proposals/2.bundles.json"
+        try FileSystem.write(Array("{".utf8), to: place)
+        let garbage = try RepositoryGarbage(of: try registry(days: 400), grace: Self.days(30))
+        #expect(!garbage.items.contains { $0.kind == .blobs || $0.kind == .proposals })
+        #expect(garbage.notes.count == 1 && garbage.notes.first?.contains("proposals/2.bundles.json") == true)
+        try FileSystem.removeFile(place)
+        #expect(try collect(days: 400).contains(blob.path))
+    }
+
     @Test func theGraceHasALeastLength() throws {
         _ = try sample.registry.blobs.store(Array("orphan".utf8))
         #expect(try collect(days: 0, grace: 0) == [])

@@ -1,3 +1,4 @@
+internal import Deployment
 internal import Diagnostics
 package import UpdateFramework
 
@@ -193,19 +194,43 @@ extension Registry {
     /// Writes all proposals that are signed by all who must: those that are handed over, which have to be taken, and those
     /// that wait in the repository, of which the others stay. Roots come first, then `targets`.
     ///
-    /// Throws `incomplete`, `gap`, `stale` or `differing` for one that was handed over; then nothing is written.
+    /// Throws `incomplete`, `gap`, `stale` or `differing` for one that was handed over, and `blobMissing` where it lists what
+    /// boxes could not fetch; then nothing is written.
     package mutating func takeProposals(_ given: [GivenProposal] = []) throws -> TakenProposals {
         try onTopOfOthers { registry in
             if !given.isEmpty {
                 var rehearsal = registry.editor.rehearsing()
                 var intake = try Intake(given, registry.storage)
                 try intake.settle(&rehearsal, RehearsalStorage(registry.storage))
+                for file in given { try registry.requireBlobs(of: file.proposal) }
             }
             var intake = try Intake(given, registry.storage)
             try intake.settle(&registry.editor, registry.storage)
             // What they changed of keys shows when all is read anew.
             if !intake.report.taken.isEmpty { try registry.reopen() }
             return intake.report
+        }
+    }
+
+    /// Throws `blobMissing` where a proposal lists anew what names a blob that isn't there: one that travelled for longer
+    /// than the grace period of `repo gc` may come back too late.
+    private func requireBlobs(of proposal: Proposal) throws {
+        guard case .targets(let document) = proposal.metadata else { return }
+        let known = editor.roles[proposal.role]?.targets ?? [:]
+        let brought = Dictionary(proposal.documents.map { ($0.path.text, $0.contents) }) { first, _ in first }
+        for (text, file) in document.body.targets.sorted(by: { $0.key < $1.key }) where known[text] != file {
+            var named: [BundleRecord.Blob] = []
+            if BundleLocation(path: text) != nil {
+                guard let record = try? BundleRecord(custom: file.custom) else { continue }
+                named = [record.archive] + record.signatures
+            } else if let location = AcceptanceLocation(path: text), let bytes = brought[text],
+                let acceptance = try? Acceptance.parse(bytes, at: location)
+            {
+                named = [BundleRecord.Blob(digest: acceptance.data, bytes: acceptance.dataBytes)]
+            }
+            for blob in named where try !blobs.holds(blob) {
+                throw RegistryError.blobMissing(digest: blob.digest, neededBy: text)
+            }
         }
     }
 

@@ -46,11 +46,17 @@ package struct RepositoryGarbage: Sendable {
                 try needed.add(stored.proposal)
             }
         }
-        notes = proposals.unusable.map { "\($0.place) is no proposal: \($0.reason)" } + needed.notes
+        for (place, reason) in proposals.unusable { needed.keepBlobs(place, reason) }
+        let present = try storage.files(below: "proposals")
+        let others =
+            present.filter { $0.path.components.last?.hasSuffix(".json") == true }.count
+            - (proposals.proposals.count + proposals.unusable.count)
+        if others > 0 { needed.keepBlobs("proposals", "there are more than are looked at") }
+        notes = needed.notes
         for file in metadata where file.modified < end && !needed.paths.contains(file.path) {
             if needed.isSuperseded(file, history) { items.append(Item(kind: .metadata, file: file)) }
         }
-        for file in try storage.files(below: "proposals") where file.modified < end && stale.contains(file.path) {
+        for file in present where file.modified < end && stale.contains(file.path) {
             items.append(Item(kind: .proposals, file: file))
         }
         for file in try storage.files(below: "targets") where file.modified < end && !needed.paths.contains(file.path) {
@@ -189,7 +195,7 @@ private struct NeededFiles {
         }
     }
 
-    private mutating func keepBlobs(_ path: String, _ reason: String) {
+    mutating func keepBlobs(_ path: String, _ reason: String) {
         knowsAllBlobs = false
         notes.append("no blob is removed, as \(path) may name any: \(reason)")
     }
