@@ -144,7 +144,7 @@ package enum DocumentMeaning {
 
     private static func members(of wave: Wave) -> String {
         switch wave.members {
-        case .percent(let percent): "\(percent) % of the boxes"
+        case .percent(let percent): "\(percent) of the boxes"
         case .devices(let devices): "boxes \(devices.sorted().map(\.text).joined(separator: ", "))"
         case .labels(let selector): "boxes with \(selector)"
         }
