@@ -48,7 +48,7 @@ package struct Registry {
 
     /// Whether two first roots say the same, whoever has signed them by now: keys are made for a repository before all
     /// who must have signed its root.
-    private static func isSameRoot(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+    static func isSameRoot(_ left: [UInt8], _ right: [UInt8]) -> Bool {
         guard left != right else { return true }
         let documents = [left, right].compactMap {
             try? MetadataDocument<RootMetadata>(parsing: $0, as: .root, limitBytes: UpdateLimits().rootBytes)

@@ -68,6 +68,8 @@ private struct Candidate {
 private struct Intake {
     var candidates: [Candidate] = []
     var report = TakenProposals()
+    /// Where those lie that make way for what was handed over.
+    private var passedOver: Set<String> = []
 
     init(_ given: [GivenProposal], _ storage: any RepositoryStorage) throws {
         for file in given { try add(Candidate.Copy(place: file.place, path: nil, proposal: file.proposal)) }
@@ -95,6 +97,7 @@ private struct Intake {
             }
             let reason = "another one for \(copy.proposal.role) version \(copy.proposal.version) was handed over"
             report.left.append(TakenProposals.Left(place: copy.place, reason: reason))
+            passedOver.insert(copy.place)
             return
         }
         candidates.append(Candidate(copies: [copy]))
@@ -243,13 +246,20 @@ extension Registry {
     /// Brings a repository to life that exists as proposals only: writes its first root, once all who must have signed
     /// it and everything else that is proposed. `takeProposals` then takes the rest.
     ///
-    /// Throws `incomplete` for what has yet to be signed, with nothing written.
+    /// Throws `incomplete` for what has yet to be signed, `otherRepository` where no proposed root is the one that is
+    /// trusted, and `differing` where there are several and none is trusted; then nothing is written.
+    ///
+    /// - Parameter keys: where they hold the first root, it has to say what that one says.
     package static func begin(
         in storage: any RepositoryStorage,
-        _ given: [GivenProposal] = []
+        _ given: [GivenProposal] = [],
+        keys: KeyFolder? = nil
     ) throws {
-        let intake = try Intake(given, storage)
-        guard let root = intake.candidates.first, case .root(let document) = root.first.metadata else {
+        var intake = try Intake(given, storage)
+        let root = try intake.chooseFirstRoot(pinned: try keys?.trustedRoot()) {
+            RegistryError.otherRepository(path: storage.name, pin: keys?.trustedRootPath ?? "")
+        }
+        guard let root, case .root(let document) = root.first.metadata else {
             throw RegistryError.notARepository(path: storage.name)
         }
         let merged = try root.merged(by: SigningAuthority.ofFirstRoot(document.body))
@@ -257,18 +267,58 @@ extension Registry {
         var editor = try RepositoryEditor.begin(in: rehearsal, with: merged)
         var trial = intake
         try trial.settle(&editor, rehearsal)
-        if let waiting = trial.report.waiting.first {
+        // What another one was taken for stops nobody.
+        let rivals = intake.places(of: trial.report.taken)
+        let waiting = trial.report.waiting.filter { !rivals.contains($0.place) }
+        if let first = waiting.first {
             throw ProposalError.incomplete(
-                role: waiting.standing.role,
-                version: waiting.standing.version,
-                missing: trial.report.waiting.flatMap(\.sentences)
+                role: first.standing.role,
+                version: first.standing.version,
+                missing: waiting.flatMap(\.sentences)
             )
         }
-        if let left = trial.report.left.first {
+        if let left = trial.report.left.first(where: { !rivals.contains($0.place) }) {
             throw ProposalError.unusable(place: left.place, reason: left.reason)
         }
         guard editor.roles[.targets] != nil else { throw RepositoryError.incomplete(missing: "targets") }
         _ = try RepositoryEditor.begin(in: storage, with: merged)
+    }
+}
+
+extension Intake {
+    /// The first root to begin with: the one that says what the trusted one says, or the only one. Others are passed over.
+    /// Nil where none is proposed.
+    fileprivate mutating func chooseFirstRoot(
+        pinned: [UInt8]?,
+        other: () -> RegistryError
+    ) throws -> Candidate? {
+        let first = candidates.filter { $0.first.role == .root && $0.first.version == 1 }
+        guard let any = first.first else { return nil }
+        var chosen = any
+        if let pinned {
+            guard let same = first.first(where: { Registry.isSameRoot($0.first.metadata.encoded(), pinned) }) else {
+                throw other()
+            }
+            chosen = same
+        } else if let given = first.first(where: \.isGiven) {
+            chosen = given
+        } else if first.count > 1 {
+            throw ProposalError.differing(role: .root, version: 1)
+        }
+        // Handed over or not, none but the chosen one can come.
+        if let refused = first.first(where: { $0.isGiven && $0.place != chosen.place }) {
+            throw ProposalError.unusable(place: refused.place, reason: "it is not the root that is trusted here")
+        }
+        candidates.removeAll { candidate in first.contains { $0.place == candidate.place && $0.place != chosen.place } }
+        return chosen
+    }
+
+    /// Where all lie that are for these versions, or make way for others.
+    fileprivate func places(of taken: [TakenProposals.Taken]) -> Set<String> {
+        let same = candidates.filter { candidate in
+            taken.contains { $0.role == candidate.first.role.text && $0.version == candidate.first.version }
+        }
+        return passedOver.union(same.map(\.place))
     }
 }
 

@@ -93,7 +93,7 @@ enum RepoCommitCommand {
     ) throws -> Registry {
         let storage = try place.storage()
         if try Registry.isProposed(in: storage) {
-            try Registry.begin(in: storage, given)
+            try Registry.begin(in: storage, given, keys: keys)
             terminal.notice("\(place) begins: its first root is signed by all who must")
         }
         return try Registry(opening: storage, keys: keys, now: RegistryParameters.now)
