@@ -43,8 +43,11 @@ enum RepoSignCommand {
     @Sendable private static func run(_ arguments: ParsedArguments, _ terminal: Terminal) throws -> ExitCode {
         let keys = try RegistryParameters.keys(arguments, terminal)
         let pinned = try arguments[root].map { try FileSystem.read($0, limit: UpdateLimits().rootBytes) }
-        let trusted = try pinned ?? keys.trustedRoot()
-        return try terminal.forEach(arguments[files]) { path in try sign(path, trusted, keys, arguments, terminal) }
+        if !arguments[yes] { try Confirmation.requireAsking(arguments, terminal) }
+        return try terminal.forEach(arguments[files]) { path in
+            // Anew for each: the first may be the root that the others are judged from.
+            try sign(path, try pinned ?? keys.trustedRoot(), keys, arguments, terminal)
+        }
     }
 
     private static func sign(
@@ -92,9 +95,17 @@ enum RepoSignCommand {
 
 /// A question to whoever sits at the terminal.
 enum Confirmation {
+    /// Throws a usage error where somebody sits at the terminal and would not see there what is asked.
+    static func requireAsking(_ arguments: ParsedArguments, _ terminal: Terminal) throws {
+        guard isatty(STDIN_FILENO) == 1, !terminal.console.noticesIsTerminal else { return }
+        throw arguments.usageError(
+            "what is to be signed would not be seen, as standard error is no terminal; --yes signs without asking"
+        )
+    }
+
     /// True as well where nobody can be asked: then the command line is all the will that there is.
     static func isGiven(_ question: String, _ terminal: Terminal) -> Bool {
-        guard isatty(STDIN_FILENO) == 1, terminal.console.noticesIsTerminal else { return true }
+        guard isatty(STDIN_FILENO) == 1 else { return true }
         try? terminal.flush()
         try? terminal.console.notices.write("\(question) [y/N]: ".utf8Span.span.bytes)
         let answer = readLine(strippingNewline: true)?.lowercased()
