@@ -4,6 +4,7 @@ import Diagnostics
 import FileSystem
 import Testing
 import UpdateFramework
+import WallClock
 
 @testable import Registry
 
@@ -129,6 +130,72 @@ import UpdateFramework
         #expect(throws: RegistryError.self) {
             try Registry(opening: stranger.folder, keys: keys, now: SampleRegistry.now)
         }
+    }
+
+    /// Somebody else's proposals lie in the place, signed by all who must, alone or beside the true ones.
+    @Test func beginsAsNoOtherRepository() throws {
+        let (holder, bob) = try holder("bob", .ed25519)
+        _ = try create(FoundingKeys(keys: [.root: [bob]]))
+        let other = "\(scratch.folder)/other"
+        let mallory = KeyFolder("\(scratch.folder)/mallory")
+        let later = SampleRegistry.now.advanced(by: .seconds(60))
+        _ = try Registry.create(at: other, keys: mallory, founding: FoundingKeys(keys: [.root: [bob]]), now: later)
+        let foreign = RepositoryDirectory(other)
+        var file = try ProposalFile("\(other)/proposals/1.root.json")
+        _ = try file.sign(with: holder, after: try file.review(trusting: nil))
+        let pin = try #require(keys.trustedRootPath)
+        #expect(throws: RegistryError.otherRepository(path: other, pin: pin)) {
+            try Registry.begin(in: foreign, keys: keys)
+        }
+        #expect(throws: RegistryError.otherRepository(path: other, pin: pin)) {
+            try Registry.begin(in: foreign, [file.given], keys: keys)
+        }
+        #expect(try FileSystem.status(of: "\(other)/metadata") == nil)
+
+        let storage = RepositoryDirectory(folder)
+        let place = RepositoryPath(components: ["proposals", "0.json"])
+        #expect(try storage.create(try file.proposal.encoded(), at: place))
+        #expect(throws: ProposalError.incomplete(role: .root, version: 1, missing: try missing())) {
+            try Registry.begin(in: storage, keys: keys)
+        }
+        var own = try ProposalFile("\(folder)/proposals/1.root.json")
+        _ = try own.sign(with: holder, after: try own.review(trusting: try keys.trustedRoot()))
+        #expect(throws: ProposalError.differing(role: .root, version: 1)) { try Registry.begin(in: storage) }
+        #expect(try FileSystem.status(of: "\(folder)/metadata") == nil)
+        try Registry.begin(in: RehearsalStorage(storage), keys: keys)
+        try Registry.begin(in: storage, [own.given], keys: keys)
+        var registry = try Registry(opening: folder, keys: keys, now: SampleRegistry.now)
+        #expect(try registry.takeProposals().left.map(\.place) == ["proposals/0.json"])
+        #expect(try registry.commit(keys: keys).isCommitted)
+    }
+
+    private func missing() throws -> [String] {
+        try ProposalFile("\(folder)/proposals/1.root.json").review(trusting: nil).standing.authorities.map(\.sentence)
+    }
+
+    /// Who signs a first root signs for no other repository from then on.
+    @Test func holdersKeepTheRootThatTheySigned() throws {
+        let (holder, bob) = try holder("bob", .ed25519)
+        let (_, carol) = try self.holder("carol", .ed25519)
+        let founding = FoundingKeys(keys: [.root: [bob, carol]], thresholds: [.root: 2])
+        _ = try create(founding)
+        let other = "\(scratch.folder)/other"
+        let mallory = KeyFolder("\(scratch.folder)/mallory")
+        let later = SampleRegistry.now.advanced(by: .seconds(60))
+        _ = try Registry.create(at: other, keys: mallory, founding: founding, now: later)
+
+        var file = try ProposalFile("\(folder)/proposals/1.root.json")
+        _ = try file.sign(with: holder, after: try file.review(trusting: try holder.trustedRoot()))
+        #expect(try file.keepFirstRoot(beside: holder) == holder.trustedRootPath)
+        let kept = try holder.trustedRoot()
+        #expect(kept == file.proposal.metadata.encoded())
+        let foreign = try ProposalFile("\(other)/proposals/1.root.json")
+        #expect(throws: ProposalError.otherRepository(role: .root, version: 1)) {
+            try foreign.review(trusting: try holder.trustedRoot())
+        }
+        #expect(try foreign.keepFirstRoot(beside: holder) == nil, "never another")
+        #expect(try holder.trustedRoot() == kept)
+        _ = try file.review(trusting: kept)
     }
 
     @Test func leavesTheKeepersPartToTheKeeper() throws {

@@ -125,6 +125,18 @@ extension ProposalFile {
         return try proposal.review(pinned: trusted, explain: DocumentMeaning.explain)
     }
 
+    /// Keeps a first root beside the keys that signed it, where none is there: from then on they sign for no other
+    /// repository. Others may have yet to sign it; what it says is what counts.
+    ///
+    /// Returns where it lies; nil where it was kept before, or is no first root.
+    package func keepFirstRoot(beside keys: KeyFolder) throws -> String? {
+        guard proposal.role == .root, proposal.version == 1, try keys.trustedRoot() == nil,
+            let path = keys.trustedRootPath
+        else { return nil }
+        try keys.trust(root: proposal.metadata.encoded())
+        return path
+    }
+
     /// Throws `notAsked` where no key at hand is asked for.
     package func requireAsked(_ keys: KeyFolder, _ review: Proposal.Review) throws {
         guard try !keys.holdsAny(of: review.authorities.flatMap(\.keys)) else { return }

@@ -28,6 +28,8 @@ enum RepoSignCommand {
             "Follows the chain of trust in the file from the root that you trust to the keys that are asked for, says "
                 + "what the proposal changes, and signs with those of your keys that are asked for. Needs no network "
                 + "and no repository. On a terminal it asks first. Signing twice changes nothing.",
+            "A repository's first root, once signed, is kept as 1.root.json beside the keys where there is none: they sign "
+                + "for no other repository from then on.",
             "Copies of a proposal may be signed apart: `edgepack repo commit --proposal A --proposal B` merges them.",
         ],
         examples: [
@@ -75,6 +77,7 @@ enum RepoSignCommand {
         terminal.notice(
             fresh.isEmpty ? "it was signed already" : "signed by \(fresh.map(\.label).joined(separator: ", "))"
         )
+        keepFirstRoot(file, keys, terminal)
         if standing.isComplete {
             terminal.notice("all have signed who must; the keeper runs `edgepack repo commit`")
         } else {
@@ -90,6 +93,17 @@ enum RepoSignCommand {
         ])
         try terminal.write(value, isOneOfSeveral: arguments[files].count > 1)
         return .done
+    }
+
+    /// What was signed stays signed where there is no place to keep the root.
+    private static func keepFirstRoot(_ file: ProposalFile, _ keys: KeyFolder, _ terminal: Terminal) {
+        do {
+            guard let kept = try file.keepFirstRoot(beside: keys) else { return }
+            terminal.notice("kept as \(kept): these keys sign for this repository from now on, and for no other")
+        } catch {
+            let reason = (error as? any ExplainedError)?.message ?? "\(error)"
+            terminal.warning("the root is not kept beside the keys, which may yet sign for any repository: \(reason)")
+        }
     }
 }
 
