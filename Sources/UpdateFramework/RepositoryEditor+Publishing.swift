@@ -115,8 +115,8 @@ extension RepositoryEditor {
 
     /// Writes a staged version, its documents first.
     ///
-    /// Throws `thresholdNotMet` where not all have signed who must, and `changedMeanwhile` where somebody else wrote that
-    /// version first.
+    /// Throws `thresholdNotMet` where not all have signed who must, `tooManyRoles`, and `changedMeanwhile` where somebody
+    /// else wrote that version first.
     package mutating func accept(_ staged: StagedVersion) throws {
         var metadata = staged.metadata
         try metadata.verify(staged.authorities)
@@ -129,6 +129,7 @@ extension RepositoryEditor {
         case .targets:
             // Read again as anybody will read it.
             let published = try verified(bytes, role: staged.role, version: staged.version)
+            try checkReach(of: published, as: staged.role)
             for document in staged.documents { try store(document) }
             try create(bytes, staged.role, version: staged.version)
             take(published, staged.role, bytes)

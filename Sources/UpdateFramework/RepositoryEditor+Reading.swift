@@ -93,7 +93,65 @@ extension RepositoryEditor {
     }
 
     /// Walks the delegations and takes the newest valid version of each role, not below the committed one.
+    ///
+    /// Where clients would come through more roles than they look into, versions that are not in effect yet are passed
+    /// over, the one that delegates to the most first, until they don't: one team must not end the listings of all.
     mutating func readTargets(_ versions: [RoleName: [Int]]) throws {
+        var versions = versions
+        let before = (roles, files, needSignature, rejected)
+        var passedOver: [(file: String, reason: String)] = []
+        while true {
+            try walkTargets(versions)
+            rejected += passedOver
+            guard reachable(in: roles).count > limits.visitedRoles, let role = mostDelegating() else { return }
+            let version = roles[role]?.version ?? 0
+            let error = RepositoryError.tooManyRoles(role: role, version: version, limit: limits.visitedRoles)
+            passedOver.append(("\(version).\(role.listedName)", error.message))
+            versions[role]?.removeAll { $0 == version }
+            (roles, files, needSignature, rejected) = before
+        }
+    }
+
+    /// The delegated role that delegates to the most others by a version that is not in effect, and that reaches roles which
+    /// nobody else does; nil where there is none.
+    private func mostDelegating() -> RoleName? {
+        let all = reachable(in: roles).count
+        let able = roles.filter { role, metadata in
+            guard role != .targets, metadata.delegations != nil, snapshot?.body[role]?.version != metadata.version
+            else {
+                return false
+            }
+            var without = roles
+            without[role]?.delegations = nil
+            return reachable(in: without).count < all
+        }
+        return able.max {
+            ($0.value.delegations?.roles.count ?? 0, $1.key) < ($1.value.delegations?.roles.count ?? 0, $0.key)
+        }?.key
+    }
+
+    /// `targets` and every role that is delegated to from there on.
+    private func reachable(in roles: [RoleName: TargetsMetadata]) -> Set<RoleName> {
+        var found: Set<RoleName> = []
+        var open: [RoleName] = [.targets]
+        while let role = open.popLast() {
+            guard found.insert(role).inserted else { continue }
+            open += (roles[role]?.delegations?.roles ?? []).map(\.name)
+        }
+        return found
+    }
+
+    /// Throws `tooManyRoles` where a role's version makes clients come through more roles than they look into.
+    func checkReach(of metadata: TargetsMetadata, as role: RoleName) throws(RepositoryError) {
+        guard metadata.delegations != nil else { return }
+        var next = roles
+        next[role] = metadata
+        let count = reachable(in: next).count
+        guard count > limits.visitedRoles, count > reachable(in: roles).count else { return }
+        throw .tooManyRoles(role: role, version: metadata.version, limit: limits.visitedRoles)
+    }
+
+    private mutating func walkTargets(_ versions: [RoleName: [Int]]) throws {
         var open: [RoleName] = [.targets]
         var visited: Set<RoleName> = []
         while let role = open.popLast() {

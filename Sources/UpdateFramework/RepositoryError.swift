@@ -18,6 +18,8 @@ package enum RepositoryError: ExplainedError, Equatable {
     case notSigned(role: RoleName, reason: String)
     /// A version is missing between the first root and the newest.
     case rootGap(version: Int)
+    /// With a role's version clients would come through more roles than they look into, and list nothing.
+    case tooManyRoles(role: RoleName, version: Int, limit: Int)
 
     package var message: String {
         switch self {
@@ -29,6 +31,8 @@ package enum RepositoryError: ExplainedError, Equatable {
         case .notCovered(let role, let path): "role \(role) is not trusted with \(path) by whoever delegates to it"
         case .notSigned(let role, let reason): "role \(role) has to be signed anew: \(reason)"
         case .rootGap(let version): "the repository has no \(version).root.json, but later ones"
+        case .tooManyRoles(let role, let version, let limit):
+            "with \(role) version \(version) there would be more than \(limit) roles, the most that clients look into"
         }
     }
 
@@ -36,6 +40,7 @@ package enum RepositoryError: ExplainedError, Equatable {
         switch self {
         case .changedMeanwhile: "do it again"
         case .notSigned: "publish a new version of the role with its present keys, then commit"
+        case .tooManyRoles: "take roles away that nobody uses: edgepack repo undelegate"
         case .badTargetPath: "a path is relative, without empty parts, . and .., such as bundles/digits/1.json"
         default: nil
         }
@@ -43,7 +48,7 @@ package enum RepositoryError: ExplainedError, Equatable {
 
     package var exitCode: ExitCode {
         switch self {
-        case .exists, .unknownRole, .badTargetPath, .notCovered: .failed
+        case .exists, .unknownRole, .badTargetPath, .notCovered, .tooManyRoles: .failed
         case .incomplete: .noInput
         case .changedMeanwhile: .tryAgain
         case .notSigned: .signatureInvalid

@@ -259,6 +259,46 @@ import WallClock
         #expect(try names(folder.path).contains("3.bundles.json"))
     }
 
+    /// Clients look into 32 roles at most: a team that delegates to 40 would end everybody's listings.
+    @Test func aRoleThatMakesTooManyIsRefusedAndPassedOver() throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        var editor = try sample(in: folder.path)
+        let bundles = try #require(bundles)
+        let key = try #require(keys[5].key.publicKey())
+        func delegations(_ count: Int) throws -> Delegations {
+            var delegations = Delegations()
+            for index in 0..<count {
+                let name = try #require(RoleName("part-\(index)"))
+                let role = try #require(DelegatedRole(name, paths: [PathPattern("*/*/*")]))
+                try delegations.delegate(to: role, keys: [key])
+            }
+            return delegations
+        }
+        #expect(throws: RepositoryError.tooManyRoles(role: bundles, version: 2, limit: 32)) {
+            try editor.publish(bundles, expires: later, signers: keys) { $0.delegations = try delegations(40) }
+        }
+        #expect(try !names(folder.path).contains("2.bundles.json"))
+        // `targets`, `bundles` and these are as many as may be.
+        try editor.publish(bundles, expires: later, signers: keys) { $0.delegations = try delegations(30) }
+        try editor.commit(now: now, lifetimes: lifetimes, signers: keys)
+
+        // Somebody with the key writes it past the editor; the keeper goes on with the version before.
+        var body = try #require(editor.roles[bundles])
+        body.delegations = try delegations(31)
+        body.header.version = 3
+        var document = try MetadataDocument(body, role: bundles)
+        try document.sign(with: keys[4])
+        try FileSystem.write(document.encoded(), to: "\(folder.path)/metadata/3.bundles.json")
+        var keeper = try RepositoryEditor(opening: RepositoryDirectory(folder.path))
+        #expect(keeper.rejected.map(\.file) == ["3.bundles.json"])
+        #expect(keeper.rejected.first?.reason.contains("more than 32 roles") == true)
+        #expect(keeper.roles[bundles]?.version == 2)
+        try keeper.commit(now: now, lifetimes: lifetimes, signers: keys)
+        var updater = try updater(client(of: folder.path), folder.path)
+        #expect(try updater.targets(below: "").map(\.path.text) == ["bundles/digits/1.json"])
+        #expect(try updater.targets(below: "bundles").count == 1)
+    }
+
     // MARK: paths
 
     @Test(arguments: ["other/file", "bundles/file", "../x"])
