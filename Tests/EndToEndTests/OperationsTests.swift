@@ -1,4 +1,5 @@
 import FileSystem
+import Processes
 import Testing
 
 /// docs/operations.md as somebody follows it: every `sh` block, in its order, in one folder.
