@@ -36,52 +36,67 @@ extension RepositoryEditor {
         if needSignature.isEmpty {
             for (role, file) in files { listed[role.listedName] = file }
         }
-        var newSnapshot = snapshot
+        var made: SignedDocument<SnapshotMetadata>?
         let meta: MetaFile
         if let snapshot, listed == snapshot.body.files, !renewSnapshot, let timestamp, isSignedByPresentKeys(snapshot) {
             meta = timestamp.body.snapshot
         } else {
-            let made = try writeSnapshot(listed, expires: now.advanced(by: lifetimes.snapshot), signers)
-            (newSnapshot, meta) = (made.document, made.meta)
+            let version = freeVersion(of: .snapshot, above: lastVersion(snapshot))
+            let expires = now.advanced(by: lifetimes.snapshot)
+            let body = SnapshotMetadata(version: version, expires: expires, files: listed)
+            let new = try signed(body, .snapshot, signers)
+            meta = MetaFile(version: version, length: new.bytes.count, hashes: FileHashes(of: new.bytes))
+            made = new
         }
         var body = TimestampMetadata(
-            version: (timestamp?.body.version ?? 0) + 1,
+            version: lastVersion(timestamp) + 1,
             expires: now.advanced(by: lifetimes.timestamp),
             snapshot: meta
         )
         body.signedAt = now
         body.pollInterval = pollInterval
-        var document = try MetadataDocument(body, role: .timestamp)
-        try signAndVerify(&document, signers)
-        let bytes = document.encoded()
+        // Both are read as clients read them before either is written.
+        let new = try signed(body, .timestamp, signers)
+        if let made { try create(made.bytes, .snapshot, version: made.document.body.header.version) }
         let name = RoleName.timestamp.listedName
-        guard try storage.replace(timestampBytes, with: bytes, at: .metadata(name)) else {
+        guard try storage.replace(timestampBytes, with: new.bytes, at: .metadata(name)) else {
             throw RepositoryError.changedMeanwhile(file: name)
         }
-        timestampBytes = bytes
-        timestamp = document
-        snapshot = newSnapshot
+        timestampBytes = new.bytes
+        timestamp = new.document
+        if let made { snapshot = made.document }
     }
 
-    private mutating func writeSnapshot(
-        _ listed: MetadataTable<MetaFile>,
-        expires: UTCTime,
+    private typealias SignedDocument<Body: MetadataBody> = (document: MetadataDocument<Body>, bytes: [UInt8])
+
+    /// The version that the next one follows. After a change of keys clients begin anew (5.3.11): a version that leaves
+    /// no room above it counts for nothing where the present keys have not signed it.
+    private func lastVersion<Body: MetadataBody>(_ document: MetadataDocument<Body>?) -> Int {
+        guard let document else { return 0 }
+        let version = document.body.header.version
+        return version < MetadataHeader.versions.upperBound || isSignedByPresentKeys(document) ? version : 0
+    }
+
+    /// Signs a document, and reads it as clients do. Throws what they would, and `versionsUsedUp`.
+    private func signed<Body: MetadataBody>(
+        _ body: Body,
+        _ role: RoleName,
         _ signers: [any MetadataSigner]
-    ) throws -> (document: MetadataDocument<SnapshotMetadata>, meta: MetaFile) {
-        // Above all that are there: one may have been left by a keeper who was cut off before the timestamp.
-        let version = max(snapshot?.body.version ?? 0, highestVersions[.snapshot] ?? 0) + 1
-        let body = SnapshotMetadata(version: version, expires: expires, files: listed)
-        var document = try MetadataDocument(body, role: .snapshot)
+    ) throws -> SignedDocument<Body> {
+        guard MetadataHeader.versions.contains(body.header.version) else { throw RepositoryError.versionsUsedUp(role) }
+        var document = try MetadataDocument(body, role: role)
         try signAndVerify(&document, signers)
         let bytes = document.encoded()
-        try create(bytes, .snapshot, version: version)
-        return (document, MetaFile(version: version, length: bytes.count, hashes: FileHashes(of: bytes)))
+        try checkReadable(bytes, role, version: body.header.version)
+        let read = try MetadataDocument<Body>(parsing: bytes, as: role, limitBytes: limits.bytes(of: role))
+        try read.verify(root.body.keys(of: role), keys: root.body.keys, delegator: "root version \(root.body.version)")
+        return (read, bytes)
     }
 
-    /// False after the snapshot's keys were changed: it must be signed anew.
-    private func isSignedByPresentKeys(_ document: MetadataDocument<SnapshotMetadata>) -> Bool {
+    /// False after the role's keys were changed: it must be signed anew.
+    private func isSignedByPresentKeys<Body: MetadataBody>(_ document: MetadataDocument<Body>) -> Bool {
         let root = root.body
-        return (try? document.verify(root.keys(of: .snapshot), keys: root.keys, delegator: "root")) != nil
+        return (try? document.verify(root.keys(of: document.role), keys: root.keys, delegator: "root")) != nil
     }
 
     private func signAndVerify<Body: MetadataBody>(

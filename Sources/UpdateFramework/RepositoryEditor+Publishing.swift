@@ -86,7 +86,9 @@ extension RepositoryEditor {
         guard !authorities.isEmpty else { throw RepositoryError.unknownRole(role) }
         var metadata = roles[role] ?? TargetsMetadata(version: 1, expires: expires)
         try edit(&metadata)
-        metadata.header.version = nextVersion(of: role)
+        let version = nextVersion(of: role)
+        guard MetadataHeader.versions.contains(version) else { throw RepositoryError.versionsUsedUp(role) }
+        metadata.header.version = version
         metadata.header.expires = expires
         try metadata.checkPaths(of: role, authorities)
         let document = try MetadataDocument(metadata, role: role)
@@ -108,9 +110,25 @@ extension RepositoryEditor {
         return StagedVersion(metadata: .root(document), authorities: authorities, documents: [])
     }
 
-    /// The one above all that are there, valid or not.
+    /// The first above the newest one of which there is no file: names that somebody took without signing are stepped
+    /// over. It is out of range (`MetadataHeader.versions`) where all are used up.
     package func nextVersion(of role: RoleName) -> Int {
-        role == .root ? root.body.version + 1 : (highestVersions[role] ?? 0) + 1
+        if role == .root { return root.body.version + 1 }
+        return freeVersion(of: role, above: max(roles[role]?.version ?? 0, snapshot?.body[role]?.version ?? 0))
+    }
+
+    func freeVersion(of role: RoleName, above newest: Int) -> Int {
+        let taken = takenVersions[role] ?? []
+        var version = newest + 1
+        while taken.contains(version) { version += 1 }
+        return version
+    }
+
+    /// Throws where clients would not read it, whatever it says: too large, or of a version out of range.
+    func checkReadable(_ bytes: [UInt8], _ role: RoleName, version: Int) throws {
+        guard MetadataHeader.versions.contains(version) else { throw RepositoryError.versionsUsedUp(role) }
+        let limit = limits.bytes(of: role)
+        guard bytes.count <= limit else { throw UpdateError.tooLarge(file: role.listedName, limitBytes: limit) }
     }
 
     /// Writes a staged version, its documents first.
@@ -124,6 +142,7 @@ extension RepositoryEditor {
         let bytes = metadata.encoded()
         switch metadata {
         case .root(let document):
+            try checkReadable(bytes, .root, version: document.body.version)
             try create(bytes, .root, version: document.body.version)
             root = document
         case .targets:
@@ -141,6 +160,6 @@ extension RepositoryEditor {
         guard try storage.create(bytes, at: .metadata(name)) else {
             throw RepositoryError.changedMeanwhile(file: name)
         }
-        highestVersions[role] = version
+        takenVersions[role, default: []].insert(version)
     }
 }

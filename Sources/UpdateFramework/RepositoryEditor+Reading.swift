@@ -3,12 +3,10 @@ extension RepositoryEditor {
     /// for those to say who trust it.
     package init(opening storage: any RepositoryStorage, limits: UpdateLimits = UpdateLimits()) throws {
         let versions = try Self.versions(in: storage)
-        self.init(
-            storage: storage,
-            root: try Self.newestRoot(storage, versions[.root] ?? [], limits),
-            limits: limits
-        )
-        highestVersions = versions.compactMapValues { $0.max() }
+        let (root, beyond) = try Self.newestRoot(storage, versions[.root] ?? [], limits)
+        self.init(storage: storage, root: root, limits: limits)
+        rejected = beyond
+        takenVersions = versions.mapValues { Set($0) }
         try readOnlineRoles()
         try readTargets(versions)
     }
@@ -34,27 +32,29 @@ extension RepositoryEditor {
         return (version, role)
     }
 
+    /// The newest root, and those that no chain leads to: they stand behind a version that is missing.
     private static func newestRoot(
         _ storage: any RepositoryStorage,
         _ versions: [Int],
         _ limits: UpdateLimits
-    ) throws -> MetadataDocument<RootMetadata> {
-        let sorted = versions.sorted()
-        guard let first = sorted.first, let last = sorted.last else {
-            throw RepositoryError.incomplete(missing: "root")
-        }
+    ) throws -> (root: MetadataDocument<RootMetadata>, beyond: [(file: String, reason: String)]) {
         var newest: MetadataDocument<RootMetadata>?
-        for version in first...last {
+        var beyond: [(file: String, reason: String)] = []
+        for version in versions.sorted() {
             let name = "\(version).\(RoleName.root.listedName)"
+            if let previous = newest?.body.version, version != previous + 1 {
+                beyond.append((name, "there is no \(previous + 1).\(RoleName.root.listedName)"))
+                continue
+            }
             guard let bytes = try storage.read(.metadata(name), limitBytes: limits.rootBytes) else {
-                throw RepositoryError.rootGap(version: version)
+                throw RepositoryError.changedMeanwhile(file: name)
             }
             let document = try MetadataDocument<RootMetadata>(parsing: bytes, as: .root, limitBytes: limits.rootBytes)
             try checkRoot(document, after: newest?.body, version: version)
             newest = document
         }
         guard let newest else { throw RepositoryError.incomplete(missing: "root") }
-        return newest
+        return (newest, beyond)
     }
 
     private static func checkRoot(
@@ -159,7 +159,14 @@ extension RepositoryEditor {
             let committed = snapshot?.body[role]?.version ?? 1
             for version in (versions[role] ?? []).sorted(by: >) where version >= committed {
                 let name = "\(version).\(role.listedName)"
-                guard let bytes = try storage.read(.metadata(name), limitBytes: limits.targetsBytes) else { continue }
+                let path = RepositoryPath.metadata(name)
+                let size = version == committed ? nil : try storage.status(of: path)?.bytes
+                if let size, size > limits.targetsBytes {
+                    let error = UpdateError.tooLarge(file: name, limitBytes: limits.targetsBytes)
+                    rejected.append((name, error.message))
+                    continue
+                }
+                guard let bytes = try storage.read(path, limitBytes: limits.targetsBytes) else { continue }
                 do throws(UpdateError) {
                     let document = try verified(bytes, role: role, version: version)
                     take(document, role, bytes)

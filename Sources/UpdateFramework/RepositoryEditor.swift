@@ -26,8 +26,8 @@ package struct RepositoryEditor {
     var timestampBytes: [UInt8]?
     /// The bytes behind `roles`, for the snapshot.
     var files: [RoleName: MetaFile]
-    /// The highest version of every role's files in the folder, valid or not: the next one is above it.
-    var highestVersions: [RoleName: Int]
+    /// The versions of every role that there are files of, valid or not: a new one takes a number that is free.
+    var takenVersions: [RoleName: Set<Int>]
 
     init(storage: any RepositoryStorage, root: MetadataDocument<RootMetadata>, limits: UpdateLimits) {
         self.storage = storage
@@ -38,7 +38,7 @@ package struct RepositoryEditor {
         needSignature = [:]
         rejected = []
         assumed = []
-        highestVersions = [:]
+        takenVersions = [:]
     }
 
     /// Begins a repository: writes its first root, signed by those of the signers that are the root's keys.
@@ -63,7 +63,10 @@ package struct RepositoryEditor {
         guard case .root(let document) = staged else { throw RepositoryError.incomplete(missing: "root") }
         try staged.verify(SigningAuthority.overRoot(document.body, after: nil))
         let name = "\(document.body.version).\(RoleName.root.listedName)"
-        guard try storage.create(document.encoded(), at: .metadata(name)) else { throw RepositoryError.exists }
-        return RepositoryEditor(storage: storage, root: document, limits: limits)
+        let editor = RepositoryEditor(storage: storage, root: document, limits: limits)
+        let bytes = document.encoded()
+        try editor.checkReadable(bytes, .root, version: document.body.version)
+        guard try storage.create(bytes, at: .metadata(name)) else { throw RepositoryError.exists }
+        return editor
     }
 }

@@ -16,10 +16,10 @@ package enum RepositoryError: ExplainedError, Equatable {
     case notCovered(role: RoleName, path: TargetPath)
     /// The newest version of a role is not signed as its delegators ask.
     case notSigned(role: RoleName, reason: String)
-    /// A version is missing between the first root and the newest.
-    case rootGap(version: Int)
     /// With a role's version clients would come through more roles than they look into, and list nothing.
     case tooManyRoles(role: RoleName, version: Int, limit: Int)
+    /// The role has the highest version that there can be.
+    case versionsUsedUp(RoleName)
 
     package var message: String {
         switch self {
@@ -30,9 +30,9 @@ package enum RepositoryError: ExplainedError, Equatable {
         case .badTargetPath(let path): "\"\(path)\" can't be the path of a target"
         case .notCovered(let role, let path): "role \(role) is not trusted with \(path) by whoever delegates to it"
         case .notSigned(let role, let reason): "role \(role) has to be signed anew: \(reason)"
-        case .rootGap(let version): "the repository has no \(version).root.json, but later ones"
         case .tooManyRoles(let role, let version, let limit):
             "with \(role) version \(version) there would be more than \(limit) roles, the most that clients look into"
+        case .versionsUsedUp(let role): "role \(role) has the highest version that a client reads: none can follow"
         }
     }
 
@@ -42,6 +42,8 @@ package enum RepositoryError: ExplainedError, Equatable {
         case .notSigned: "publish a new version of the role with its present keys, then commit"
         case .tooManyRoles: "take roles away that nobody uses: edgepack repo undelegate"
         case .badTargetPath: "a path is relative, without empty parts, . and .., such as bundles/digits/1.json"
+        case .versionsUsedUp(.snapshot), .versionsUsedUp(.timestamp):
+            "change its keys: clients then begin anew, and so do its versions"
         default: nil
         }
     }
@@ -52,7 +54,7 @@ package enum RepositoryError: ExplainedError, Equatable {
         case .incomplete: .noInput
         case .changedMeanwhile: .tryAgain
         case .notSigned: .signatureInvalid
-        case .rootGap: .dataError
+        case .versionsUsedUp: .dataError
         }
     }
 }

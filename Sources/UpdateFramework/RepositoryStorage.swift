@@ -53,10 +53,13 @@ extension RepositoryPath {
 }
 
 extension RepositoryStorage {
-    /// The names of all files directly below `metadata`.
-    func metadataNames() throws -> [String] {
-        try files(below: "metadata").filter { $0.path.components.count == 2 }.compactMap(\.path.components.last)
+    /// All files directly below `metadata`.
+    func metadataFiles() throws -> [StoredFile] {
+        try files(below: "metadata").filter { $0.path.components.count == 2 }
     }
+
+    /// Their names.
+    func metadataNames() throws -> [String] { try metadataFiles().compactMap(\.path.components.last) }
 }
 
 /// A repository in a folder, which a web server may serve as it stands.
@@ -86,8 +89,12 @@ package struct RepositoryDirectory: RepositoryStorage {
             guard try FileSystem.statusFollowingLinks(of: place)?.kind == .directory else { continue }
             for name in try FileSystem.names(in: place) {
                 // One that is gone by now was a writer's temporary name.
-                guard let status = try FileSystem.statusFollowingLinks(of: FileSystem.join(place, name)) else {
-                    continue
+                guard var status = try FileSystem.status(of: FileSystem.join(place, name)) else { continue }
+                if status.kind == .symbolicLink {
+                    // One to a folder may lead back here, one that leads nowhere is no file.
+                    let target = try? FileSystem.statusFollowingLinks(of: FileSystem.join(place, name))
+                    guard let target, target.kind == .regular else { continue }
+                    status = target
                 }
                 switch status.kind {
                 case .directory: open.append(components + [name])

@@ -1,5 +1,6 @@
 import Crypto
 import FileSystem
+import Glibc
 import JSON
 import Testing
 import WallClock
@@ -297,6 +298,124 @@ import WallClock
         var updater = try updater(client(of: folder.path), folder.path)
         #expect(try updater.targets(below: "").map(\.path.text) == ["bundles/digits/1.json"])
         #expect(try updater.targets(below: "bundles").count == 1)
+    }
+
+    /// Somebody without a key takes the last number that there is.
+    @Test(arguments: ["snapshot", "bundles", "targets"])
+    func anUnsignedFileUsesUpNoVersions(role: String) throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        _ = try sample(in: folder.path)
+        let last = MetadataHeader.versions.upperBound
+        try FileSystem.write([], to: "\(folder.path)/metadata/\(last).\(role).json")
+        var editor = try RepositoryEditor(opening: RepositoryDirectory(folder.path))
+        try add("bundles/digits/2.json", [2], to: &editor)
+        try editor.publish(.targets, expires: later, signers: keys) { _ in }
+        try editor.commit(now: now, lifetimes: lifetimes, signers: keys, renewSnapshot: true)
+        var updater = try updater(client(of: folder.path), folder.path)
+        #expect(try updater.targets(below: "").count == 2)
+        #expect(updater.trusted.snapshot?.version == 2)
+        #expect(updater.trusted.snapshot?.files["targets.json"]?.version == 2)
+        #expect(updater.trusted.snapshot?.files["bundles.json"]?.version == 2)
+    }
+
+    /// Whoever held the keeper's key signed the last versions that there are.
+    @Test func afterAChangeOfKeysTheKeepersVersionsBeginAnew() throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        var editor = try sample(in: folder.path)
+        let last = MetadataHeader.versions.upperBound
+        let listed = try #require(editor.snapshot?.body.files)
+        let snapshot = SampleRepository.document(
+            SnapshotMetadata(version: last, expires: later, files: listed).json,
+            by: [keys[2]]
+        )
+        let meta = MetaFile(version: last, length: snapshot.count, hashes: FileHashes(of: snapshot))
+        let timestamp = SampleRepository.document(
+            TimestampMetadata(version: last, expires: later, snapshot: meta).json,
+            by: [keys[1]]
+        )
+        try FileSystem.write(snapshot, to: "\(folder.path)/metadata/\(last).snapshot.json")
+        try FileSystem.write(timestamp, to: "\(folder.path)/metadata/timestamp.json")
+        let store = try client(of: folder.path)
+        #expect(try updater(store, folder.path).trusted.timestamp?.version == last)
+
+        editor = try RepositoryEditor(opening: RepositoryDirectory(folder.path))
+        #expect(throws: RepositoryError.versionsUsedUp(.timestamp)) {
+            try editor.commit(now: now, lifetimes: lifetimes, signers: keys)
+        }
+        #expect(throws: RepositoryError.versionsUsedUp(.snapshot)) {
+            try editor.commit(now: now, lifetimes: lifetimes, signers: keys, renewSnapshot: true)
+        }
+        let fresh = try (0..<2).map { _ in try PrivateKeySigner(try PrivateKey.generate()) }
+        try editor.publishRoot(expires: later, signers: keys) { root in
+            try root.setKeys([try #require(fresh[0].key.publicKey())], threshold: 1, for: .timestamp)
+            try root.setKeys([try #require(fresh[1].key.publicKey())], threshold: 1, for: .snapshot)
+        }
+        try editor.commit(now: now, lifetimes: lifetimes, signers: fresh)
+        var updated = try updater(store, folder.path)
+        #expect(updated.trusted.timestamp?.version == 1)
+        #expect(updated.trusted.snapshot?.version == 2)
+        #expect(try updated.targets(below: "").count == 1)
+    }
+
+    // MARK: stray files
+
+    /// None of them keeps the keeper from renewing.
+    @Test func strayFilesAreNamedAndPassedOver() throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        _ = try sample(in: folder.path)
+        let metadata = "\(folder.path)/metadata"
+        try FileSystem.write([UInt8](repeating: 0x20, count: 6_000_000), to: "\(metadata)/99.bundles.json")
+        try FileSystem.write(Array("junk".utf8), to: "\(metadata)/9.root.json")
+        #expect(symlink(".", "\(metadata)/loop") == 0)
+        #expect(symlink("7.bundles.json", "\(metadata)/7.bundles.json") == 0)
+        var editor = try RepositoryEditor(opening: RepositoryDirectory(folder.path))
+        #expect(editor.rejected.map(\.file) == ["9.root.json", "99.bundles.json"])
+        #expect(editor.rejected.first?.reason == "there is no 2.root.json")
+        #expect(editor.rejected.last?.reason.contains("is larger than the 5000000 bytes") == true)
+        try add("bundles/digits/2.json", [2], to: &editor)
+        try editor.commit(now: now, lifetimes: lifetimes, signers: keys)
+        var updater = try updater(client(of: folder.path), folder.path)
+        #expect(try updater.targets(below: "").count == 2)
+    }
+
+    // MARK: limits
+
+    /// What clients would not read is not written.
+    @Test(arguments: [RoleName.root, .timestamp, .snapshot, .targets])
+    func writesNothingThatIsTooLargeForClients(role: RoleName) throws {
+        let folder = try TemporaryDirectory(prefix: "editor-tests")
+        _ = try sample(in: folder.path)
+        var limits = UpdateLimits()
+        let opened = try RepositoryEditor(opening: RepositoryDirectory(folder.path), limits: limits)
+        switch role {
+        case .root: limits.rootBytes = opened.root.encoded().count
+        case .timestamp: limits.timestampBytes = try #require(opened.timestamp).encoded().count
+        case .snapshot: limits.snapshotBytes = try #require(opened.snapshot).encoded().count
+        default: limits.targetsBytes = try #require(opened.files[.targets]?.length)
+        }
+        var editor = try RepositoryEditor(opening: RepositoryDirectory(folder.path), limits: limits)
+        let before = try names(folder.path)
+        let timestamp = try FileSystem.read("\(folder.path)/metadata/timestamp.json", limit: 1 << 20)
+        #expect(throws: UpdateError.tooLarge(file: role.listedName, limitBytes: limits.bytes(of: role))) {
+            switch role {
+            case .root:
+                let key = try #require(keys[6].key.publicKey())
+                try editor.publishRoot(expires: later, signers: keys) {
+                    try $0.setKeys([key, try #require(keys[7].key.publicKey())], threshold: 1, for: .targets)
+                }
+            case .targets:
+                let file = TargetFile(length: 0, hashes: FileHashes(of: []))
+                try editor.publish(.targets, expires: later, signers: keys) { $0.targets["rules"] = file }
+            case .timestamp:
+                try editor.commit(now: now, lifetimes: lifetimes, signers: keys, pollInterval: .seconds(600_000))
+            default:
+                let other = MetaFile(version: 1, length: 1, hashes: FileHashes(of: []))
+                editor.files[try #require(RoleName("other"))] = other
+                try editor.commit(now: now, lifetimes: lifetimes, signers: keys)
+            }
+        }
+        #expect(try names(folder.path) == before)
+        #expect(try FileSystem.read("\(folder.path)/metadata/timestamp.json", limit: 1 << 20) == timestamp)
     }
 
     // MARK: paths
