@@ -132,6 +132,9 @@ extension Registry {
 // MARK: reading
 
 extension Registry {
+    /// The most that is read of a document, whatever a role lists.
+    static let documentLimit = 16 << 20
+
     /// The file that the newest version of a role lists under a path.
     func listed(_ path: String, by role: RegistryRole) -> TargetFile? { listed(path, editor, role) }
 
@@ -143,7 +146,7 @@ extension Registry {
     func document(_ path: String, _ file: TargetFile) throws -> [UInt8] {
         let place = try targetPath(path).repositoryPath(hashPrefix: file.hashes.fileNamePrefix)
         let repositoryPath = RepositoryPath(components: ["targets"] + place.components)
-        guard let bytes = try storage.read(repositoryPath, limitBytes: file.length) else {
+        guard let bytes = try storage.read(repositoryPath, limitBytes: min(file.length, Self.documentLimit)) else {
             throw RegistryError.damaged(path: path, reason: "its file is missing")
         }
         guard bytes.count == file.length, FileHashes(of: bytes).sha256 == file.hashes.sha256 else {

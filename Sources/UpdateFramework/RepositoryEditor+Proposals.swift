@@ -41,7 +41,10 @@ extension RepositoryEditor {
         for (text, file) in metadata.body.targets.sorted(by: { $0.key < $1.key })
         where known[text]?.hashes != file.hashes && !handedOver.contains(text) {
             guard let path = TargetPath(text),
-                let bytes = try storage.read(Self.place(of: path, file), limitBytes: file.length)
+                let bytes = try storage.read(
+                    Self.place(of: path, file),
+                    limitBytes: min(file.length, Proposal.limitBytes)
+                )
             else { throw ProposalError.documentMissing(path: text) }
             documents.append(NewDocument(bytes, as: path))
         }

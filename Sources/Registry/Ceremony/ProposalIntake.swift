@@ -135,7 +135,7 @@ private struct Intake {
                 let taken = TakenProposals.Taken(role: candidate.first.role.text, version: candidate.first.version)
                 report.taken.append(taken)
                 // Last: until then it can all be done again.
-                for path in candidate.copies.compactMap(\.path) { try storage.remove(path) }
+                for path in candidate.copies.compactMap(\.path) { try removeTaken(path, storage) }
                 open.remove(at: index)
                 isGoingOn = true
                 break
@@ -190,6 +190,18 @@ extension Intake {
         }
         guard !followers.isEmpty else { return nil }
         return HeldProposal(role: merged.role, version: merged.version, followers: followers)
+    }
+}
+
+extension Intake {
+    /// One that stays is stale from now on, and stops nobody.
+    private mutating func removeTaken(_ path: RepositoryPath, _ storage: any RepositoryStorage) throws {
+        do {
+            try storage.remove(path)
+        } catch let error as any ExplainedError {
+            let reason = "it was taken, and can't be removed: \(error.message)"
+            report.left.append(TakenProposals.Left(place: path.description, reason: reason))
+        }
     }
 }
 

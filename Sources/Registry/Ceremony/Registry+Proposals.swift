@@ -1,3 +1,4 @@
+internal import Diagnostics
 package import UpdateFramework
 package import WallClock
 
@@ -35,7 +36,8 @@ extension Registry {
                 guard let bytes = try readProposal(file.path, in: storage) else { continue }
                 let proposal = try Proposal(parsing: bytes, place: file.path.description)
                 proposals.append(StoredProposal(path: file.path, bytes: bytes, proposal: proposal))
-            } catch let error as ProposalError {
+            } catch let error as any ExplainedError {
+                // Whatever is wrong with one file, or with reading it, must keep nobody from the others.
                 unusable.append((file.path.description, error.message))
             }
         }
