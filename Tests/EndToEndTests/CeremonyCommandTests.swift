@@ -5,7 +5,7 @@ import Testing
 
 /// Signing by several holders, with the commands that they type: each has a folder with their own key and the first root.
 /// What comes of it is judged by python-tuf's client and by ours.
-@Suite(.programs, .oneByOne) struct CeremonyTests {
+@Suite(.programs, .oneByOne) struct CeremonyCommandTests {
     private static let waiting = "repo/proposals/3.deployments-prod.json"
 
     private static func holder(_ name: String, of repository: JudgedRepository) throws {
