@@ -1,4 +1,5 @@
 internal import Digest
+internal import UpdateFramework
 package import WallClock
 
 /// Who asks an object store.
@@ -105,20 +106,9 @@ package struct SignatureV4: Sendable {
         "/\(uriEncoded(bucket))" + (key.map { "/" + uriEncoded($0, keepsSlashes: true) } ?? "")
     }
 
-    /// RFC 3986 section 2.3: letters, digits and `-._~` stay, all other bytes become `%XX`.
     private static func uriEncoded(_ text: String, keepsSlashes: Bool = false) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        var bytes: [UInt8] = []
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                bytes.append(byte)
-            case UInt8(ascii: "/") where keepsSlashes: bytes.append(byte)
-            default: bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
+        guard keepsSlashes else { return percentEncoded(text) }
+        let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        return parts.map { percentEncoded(String(Substring($0))) }.joined(separator: "/")
     }
 }

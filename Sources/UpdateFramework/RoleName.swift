@@ -110,7 +110,7 @@ package struct RepositoryPath: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// RFC 3986 section 2.3: letters, digits and `-._~` stay, all other bytes become `%XX`.
-func percentEncoded(_ text: String) -> String {
+package func percentEncoded(_ text: String) -> String {
     let digits = Array("0123456789ABCDEF".utf8)
     var bytes: [UInt8] = []
     for byte in text.utf8 {
