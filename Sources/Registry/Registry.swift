@@ -91,15 +91,6 @@ extension Registry {
             ? .wrongKey(role: role.text, path: path) : .keyMissing(role: role.text, path: path)
     }
 
-    /// The role's signer; throws where the key is missing or not the one that is trusted.
-    func signer(of role: RegistryRole, _ keys: KeyFolder) throws -> PrivateKeySigner {
-        let signer = try keys.signer(of: role)
-        guard keyIDs(of: role).contains(signer.key.id) else {
-            throw RegistryError.wrongKey(role: role.text, path: keys.path(of: role))
-        }
-        return signer
-    }
-
     func keyIDs(of role: RegistryRole) -> [String] { authorities(over: role).flatMap(\.roleKeys.keyIDs) }
 
     /// Whether something was published that is not in effect yet.
